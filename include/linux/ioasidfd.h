@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The in-kernel API of ioasidfd, for front-ends: drivers that give user space a file for a device. The stub drivers of
+ * this project are built on nothing else.
+ *
+ * A front-end registers each device it is bound to, opens a &struct ioasidfd_device_file for each open of its node,
+ * and hands ioctls that it does not know itself to ioasidfd_device_ioctl(). Everything about ownership and address
+ * spaces happens behind that; the front-end is asked to make the device work and to silence it.
+ *
+ * Lifetimes: a &struct ioasidfd_device lives until it is unregistered and its last file is released, in either order.
+ * The callbacks are not called after ioasidfd_device_unregister() has returned.
+ *
+ * Driver requirements: the driver sets driver_managed_dma, so that its being bound does not count as use by the
+ * kernel, and unregisters the device in its remove().
+ */
+#ifndef _LINUX_IOASIDFD_H
+#define _LINUX_IOASIDFD_H
+
+#include <linux/poll.h>
+#include <linux/types.h>
+#include <uapi/linux/ioasidfd.h>
+
+struct device;
+struct ioasidfd_device;
+struct ioasidfd_device_file;
+
+/**
+ * struct ioasidfd_device_ops - what a front-end does for its device
+ * @enable: make the device able to do DMA. Ownership has been taken and all DMA of the group is blocked. 0 or a
+ *	negative errno, which goes to the caller of IOASID_DEVICE_BIND.
+ * @quiesce: undo @enable: when it returns the device does no DMA and user space cannot make it do any, neither now
+ *	nor after the device returns to the kernel. Cannot fail. Called once for each successful @enable.
+ * @get_info: fill the members that only the front-end knows: out_num_regions, out_capabilities (bits are added to
+ *	those set already), and the PCI ones. May be called at any time between registering and unregistering.
+ * @get_region: fill the outputs for @region->index; -ENOENT for a region that cannot exist.
+ *
+ * All are required. Context: the device lock is held for @enable and @quiesce; all may sleep. Calls for one device
+ * never overlap.
+ */
+struct ioasidfd_device_ops {
+	int (*enable)(void *private);
+	void (*quiesce)(void *private);
+	void (*get_info)(void *private, struct ioasid_device_info *info);
+	int (*get_region)(void *private, struct ioasid_device_region *region);
+};
+
+/**
+ * ioasidfd_device_register() - offer a device to user space
+ * @dev: the device, bound to the calling driver; a reference is held until the last file is gone
+ * @ops: callbacks
+ * @private: handed to them
+ *
+ * Context: probe(), with the device lock held. May sleep.
+ * Return: the device or an ERR_PTR: -ENOMEM.
+ */
+struct ioasidfd_device *ioasidfd_device_register(struct device *dev, const struct ioasidfd_device_ops *ops,
+						 void *private);
+
+/**
+ * ioasidfd_device_unregister() - the device goes away
+ * @device: from ioasidfd_device_register()
+ *
+ * Ends a binding there and then, as IOASID_DEVICE_UNBIND does, without waiting for user space. Files that are still
+ * open get ENODEV from here on and POLLHUP.
+ *
+ * Context: remove(), with the device lock held. May sleep.
+ */
+void ioasidfd_device_unregister(struct ioasidfd_device *device);
+
+/**
+ * ioasidfd_device_open() - a file for a registered device was opened
+ * @device: the device. The caller makes sure that it has not been unregistered, or holds another file of it.
+ *
+ * Context: may sleep.
+ * Return: what stands for the file in the calls below, or an ERR_PTR: -ENOMEM.
+ */
+struct ioasidfd_device_file *ioasidfd_device_open(struct ioasidfd_device *device);
+
+/**
+ * ioasidfd_device_release() - the last reference to the file is gone
+ * @file: from ioasidfd_device_open()
+ *
+ * Unbinds the device if it was bound through this file.
+ *
+ * Context: may sleep; takes the device lock.
+ */
+void ioasidfd_device_release(struct ioasidfd_device_file *file);
+
+/**
+ * ioasidfd_device_ioctl() - the IOASID_DEVICE_* calls
+ * @file: the file
+ * @cmd: as in &file_operations.unlocked_ioctl
+ * @arg: likewise; for compat_ioctl use compat_ptr() on it
+ *
+ * Context: process context with the caller's mm; takes the device lock.
+ * Return: 0 or a negative errno; -ENOTTY for numbers that are not among them.
+ */
+long ioasidfd_device_ioctl(struct ioasidfd_device_file *file, unsigned int cmd, unsigned long arg);
+
+/**
+ * ioasidfd_device_poll() - poll for the end of the device
+ * @file: the file
+ * @filp: the open file itself
+ * @wait: as in &file_operations.poll
+ *
+ * Return: EPOLLHUP | EPOLLERR when the device is gone, else 0.
+ */
+__poll_t ioasidfd_device_poll(struct ioasidfd_device_file *file, struct file *filp, poll_table *wait);
+
+/**
+ * ioasidfd_device_is_bound() - is the device bound through this file, now?
+ * @file: the file
+ *
+ * A front-end that lets user space touch the device checks this under a lock that its quiesce() takes as well: between
+ * enable() and quiesce() the answer does not change.
+ *
+ * Context: any.
+ */
+bool ioasidfd_device_is_bound(const struct ioasidfd_device_file *file);
+
+#endif

@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * The user-space ABI of ioasidfd: I/O address spaces behind /dev/ioasid, and the devices that use them
+ * behind /dev/ioasid-dev/NAME.
+ *
+ * Rules that hold for every call:
+ *
+ *  - The argument is a structure whose first member, @size, is the size the caller was compiled with.
+ *    Shorter than the structure's first published version is EINVAL. Longer than the kernel's is accepted
+ *    if the excess is zero, and E2BIG otherwise.
+ *  - Members that start with "out_" are written by the kernel and ignored on input. All others are read.
+ *  - Unknown flags and non-zero reserved members are EOPNOTSUPP.
+ *  - Ranges: @length is a number of bytes, "last" is the address of the last byte (inclusive).
+ *  - A call that fails has changed nothing. That includes EFAULT: the reply is written before the effect
+ *    takes place. After an error, "out_" members hold the explanation named at each structure, else zero.
+ *
+ * Errors, the same for every call:
+ *
+ *  ENOTTY         no such ioctl on this file
+ *  EINVAL         malformed: alignment, zero length, bad combination
+ *  E2BIG          a member this kernel does not know is not zero
+ *  EOVERFLOW      the address range wraps
+ *  EOPNOTSUPP     unknown flag or value, or this kernel, IOMMU or device cannot do it
+ *  ENOENT         no such IOASID (or it was freed), nothing mapped there
+ *  EEXIST         the IOVA range is already used; the device is already allowed an IOASID
+ *  EBUSY          owned by someone else, a kernel driver is bound in the group, or still referenced
+ *  EPERM          the platform cannot isolate the interrupts of this device
+ *  ENOMEM         out of kernel memory
+ *  EDQUOT         would pass RLIMIT_MEMLOCK; the reply holds the figures
+ *  ENOSPC         no free IOVA range or IOASID
+ *  EADDRNOTAVAIL  an IOVA that some attached device cannot reach; the reply holds the nearest usable range
+ *  EADDRINUSE     attaching would make an existing mapping unreachable; the reply names the mapping
+ *  ENODEV         the device is gone
+ *  EINTR          a fatal signal stopped a long map; everything it had done was undone
+ *  EFAULT         bad user pointer
+ *  EBADF          not an open file, or not a /dev/ioasid where one is asked for
+ */
+#ifndef _UAPI_LINUX_IOASIDFD_H
+#define _UAPI_LINUX_IOASIDFD_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* Incremented when a call or a meaning is added; what was there before keeps working. */
+#define IOASID_ABI_VERSION 1
+
+#define IOASID_IOC_TYPE 0xD1
+
+/*
+ * Calls on /dev/ioasid count from 0x00, calls on a device file from 0x40.
+ * A number is never given a second meaning.
+ */
+enum {
+	IOASID_CMD_GET_INFO = 0x00,
+	IOASID_CMD_ALLOC = 0x01,
+	IOASID_CMD_FREE = 0x02,
+	IOASID_CMD_MAP = 0x03,
+	IOASID_CMD_UNMAP = 0x04,
+	IOASID_CMD_IOVA_RANGES = 0x05,
+	IOASID_CMD_QUERY = 0x06,
+
+	IOASID_CMD_DEVICE_GET_INFO = 0x40,
+	IOASID_CMD_DEVICE_GET_REGION = 0x41,
+	IOASID_CMD_DEVICE_GET_OWNER = 0x42,
+	IOASID_CMD_DEVICE_BIND = 0x43,
+	IOASID_CMD_DEVICE_UNBIND = 0x44,
+	IOASID_CMD_DEVICE_ALLOW = 0x45,
+	IOASID_CMD_DEVICE_DISALLOW = 0x46,
+};
+
+/**
+ * struct ioasid_range - a stretch of I/O virtual addresses
+ * @start: first byte
+ * @last: last byte, inclusive
+ */
+struct ioasid_range {
+	__aligned_u64 start;
+	__aligned_u64 last;
+};
+
+/**
+ * enum ioasid_capability - bits of &ioasid_info.out_capabilities
+ * @IOASID_CAP_RID: an IOASID can serve all DMA of a device (its RID)
+ * @IOASID_CAP_REFUSALS: the kernel's refusal to bind a driver to an owned device is observed and reported
+ *
+ * A bit says what this kernel can do for some device. What one device can do is in
+ * &ioasid_device_info.out_capabilities.
+ */
+enum ioasid_capability {
+	IOASID_CAP_RID = 1 << 0,
+	IOASID_CAP_REFUSALS = 1 << 1,
+};
+
+/**
+ * struct ioasid_info - ioctl(IOASID_GET_INFO), on /dev/ioasid
+ * @size: sizeof(struct ioasid_info)
+ * @flags: must be 0
+ * @out_abi_version: IOASID_ABI_VERSION of the module
+ * @out_max_ioasids: how many IOASIDs one context may hold
+ * @out_capabilities: bits of &enum ioasid_capability
+ * @out_iova_alignment: every IOVA, user address and length of a mapping is a multiple of this many bytes
+ * @out_ioasids: IOASIDs of this context, those included that were freed and are still held by a device
+ * @out_mappings: mappings in all of them
+ * @out_mapped_bytes: bytes mapped by them
+ * @out_locked_bytes: bytes charged to the calling user, by this and by any other context, and by everything
+ *	else in the kernel that charges pinned memory to the user
+ * @out_locked_limit_bytes: the caller's RLIMIT_MEMLOCK; all ones when there is no limit for the caller
+ *
+ * What the module can do on this kernel, and what the context uses.
+ */
+struct ioasid_info {
+	__u32 size;
+	__u32 flags;
+	__u32 out_abi_version;
+	__u32 out_max_ioasids;
+	__aligned_u64 out_capabilities;
+	__aligned_u64 out_iova_alignment;
+	__aligned_u64 out_ioasids;
+	__aligned_u64 out_mappings;
+	__aligned_u64 out_mapped_bytes;
+	__aligned_u64 out_locked_bytes;
+	__aligned_u64 out_locked_limit_bytes;
+};
+#define IOASID_GET_INFO _IO(IOASID_IOC_TYPE, IOASID_CMD_GET_INFO)
+
+/**
+ * struct ioasid_alloc - ioctl(IOASID_ALLOC), on /dev/ioasid
+ * @size: sizeof(struct ioasid_alloc)
+ * @flags: must be 0
+ * @out_ioasid: the new IOASID, never 0
+ * @__reserved: must be 0
+ *
+ * Create an empty I/O address space. It is used by nobody until a device file allows it.
+ *
+ * Errors: ENOSPC (the context is full).
+ */
+struct ioasid_alloc {
+	__u32 size;
+	__u32 flags;
+	__u32 out_ioasid;
+	__u32 __reserved;
+};
+#define IOASID_ALLOC _IO(IOASID_IOC_TYPE, IOASID_CMD_ALLOC)
+
+/**
+ * struct ioasid_free - ioctl(IOASID_FREE), on /dev/ioasid
+ * @size: sizeof(struct ioasid_free)
+ * @flags: must be 0
+ * @ioasid: what to free
+ * @__reserved: must be 0
+ *
+ * Remove every mapping and end the IOASID. Devices that were allowed to use it fault from here on; each
+ * keeps its reference until DEVICE_DISALLOW, and until the last one did so the number is not given out again.
+ * When this returns no device reaches the memory that was mapped.
+ *
+ * Errors: ENOENT.
+ */
+struct ioasid_free {
+	__u32 size;
+	__u32 flags;
+	__u32 ioasid;
+	__u32 __reserved;
+};
+#define IOASID_FREE _IO(IOASID_IOC_TYPE, IOASID_CMD_FREE)
+
+/**
+ * enum ioasid_map_flags - bits of &ioasid_map.flags
+ * @IOASID_MAP_READ: devices may read the memory
+ * @IOASID_MAP_WRITE: devices may write the memory; the caller must be able to write it too
+ * @IOASID_MAP_FIXED_IOVA: map at @iova; otherwise the kernel chooses
+ */
+enum ioasid_map_flags {
+	IOASID_MAP_READ = 1 << 0,
+	IOASID_MAP_WRITE = 1 << 1,
+	IOASID_MAP_FIXED_IOVA = 1 << 2,
+};
+
+/**
+ * struct ioasid_map - ioctl(IOASID_MAP), on /dev/ioasid
+ * @size: sizeof(struct ioasid_map)
+ * @flags: bits of &enum ioasid_map_flags; at least one of READ and WRITE
+ * @ioasid: the address space
+ * @__reserved: must be 0
+ * @user_va: first byte of the memory, in the caller's address space; a multiple of the alignment
+ * @length: bytes, a multiple of the alignment, not 0
+ * @iova: with IOASID_MAP_FIXED_IOVA where to map, a multiple of the alignment; else must be 0
+ * @out_iova: where it was mapped
+ * @out_range: after EEXIST the mapping in the way; after EADDRNOTAVAIL the usable range nearest to @iova
+ *	that is long enough, or 0..0 if there is none
+ * @out_locked_bytes: after EDQUOT what the calling user is charged for now
+ * @out_wanted_bytes: after EDQUOT what this call would have added
+ * @out_locked_limit_bytes: after EDQUOT the limit
+ *
+ * Pin the memory, charge it to the caller, and make it visible to every device that uses the IOASID, now or
+ * later. The pages stay pinned, and stay the ones they were at the time of the call, until they are
+ * unmapped, whatever happens to the memory mapping or to the process. A kernel-chosen IOVA is never 0, and is
+ * placed so that huge pages of the memory stay huge pages for the device.
+ *
+ * Errors: EINVAL, EOVERFLOW, EOPNOTSUPP, ENOENT, EEXIST, ENOMEM, EDQUOT, ENOSPC, EADDRNOTAVAIL, EINTR,
+ * EFAULT (also: memory that is not there, not accessible as asked, or cannot be pinned, such as device memory).
+ */
+struct ioasid_map {
+	__u32 size;
+	__u32 flags;
+	__u32 ioasid;
+	__u32 __reserved;
+	__aligned_u64 user_va;
+	__aligned_u64 length;
+	__aligned_u64 iova;
+	__aligned_u64 out_iova;
+	struct ioasid_range out_range;
+	__aligned_u64 out_locked_bytes;
+	__aligned_u64 out_wanted_bytes;
+	__aligned_u64 out_locked_limit_bytes;
+};
+#define IOASID_MAP _IO(IOASID_IOC_TYPE, IOASID_CMD_MAP)
+
+/**
+ * enum ioasid_unmap_flags - bits of &ioasid_unmap.flags
+ * @IOASID_UNMAP_ALL: everything that is mapped; @iova and @length must be 0
+ */
+enum ioasid_unmap_flags {
+	IOASID_UNMAP_ALL = 1 << 0,
+};
+
+/**
+ * struct ioasid_unmap - ioctl(IOASID_UNMAP), on /dev/ioasid
+ * @size: sizeof(struct ioasid_unmap)
+ * @flags: bits of &enum ioasid_unmap_flags
+ * @ioasid: the address space
+ * @__reserved: must be 0
+ * @iova: first byte, a multiple of the alignment
+ * @length: bytes, a multiple of the alignment, not 0
+ * @out_unmapped_bytes: sum of the lengths of the mappings that were removed
+ * @out_range: after EINVAL because a mapping would have been cut: that mapping
+ *
+ * Remove every mapping that lies in the range. A range may hold holes and any number of mappings, but not
+ * a part of one. When this returns no device reaches the memory, and it is unpinned and no longer charged.
+ * A mapping whose MAP has not returned yet is not there.
+ *
+ * Errors: EINVAL, EOVERFLOW, ENOENT (no such IOASID, or nothing mapped in the range; with IOASID_UNMAP_ALL
+ * an empty address space is a success).
+ */
+struct ioasid_unmap {
+	__u32 size;
+	__u32 flags;
+	__u32 ioasid;
+	__u32 __reserved;
+	__aligned_u64 iova;
+	__aligned_u64 length;
+	__aligned_u64 out_unmapped_bytes;
+	struct ioasid_range out_range;
+};
+#define IOASID_UNMAP _IO(IOASID_IOC_TYPE, IOASID_CMD_UNMAP)
+
+/**
+ * struct ioasid_iova_ranges - ioctl(IOASID_IOVA_RANGES), on /dev/ioasid
+ * @size: sizeof(struct ioasid_iova_ranges)
+ * @flags: must be 0
+ * @ioasid: the address space
+ * @num_ranges: how many ranges fit at @ranges
+ * @ranges: pointer to an array of &struct ioasid_range
+ * @out_iova_alignment: see &ioasid_info.out_iova_alignment
+ * @out_num_ranges: how many ranges there are; more than @num_ranges means that only the first were written
+ * @__reserved: must be 0
+ *
+ * The IOVAs that every device now using the IOASID can reach, ascending. Mapped ranges are part of them.
+ * The answer shrinks when a device is allowed the IOASID and grows when it is disallowed.
+ *
+ * Errors: ENOENT, EFAULT.
+ */
+struct ioasid_iova_ranges {
+	__u32 size;
+	__u32 flags;
+	__u32 ioasid;
+	__u32 num_ranges;
+	__aligned_u64 ranges;
+	__aligned_u64 out_iova_alignment;
+	__u32 out_num_ranges;
+	__u32 __reserved;
+};
+#define IOASID_IOVA_RANGES _IO(IOASID_IOC_TYPE, IOASID_CMD_IOVA_RANGES)
+
+/**
+ * enum ioasid_query_flags - bits of &ioasid_query.flags
+ * @IOASID_QUERY_NEXT: if nothing is mapped at @iova, report the next mapping above it
+ */
+enum ioasid_query_flags {
+	IOASID_QUERY_NEXT = 1 << 0,
+};
+
+/**
+ * struct ioasid_query - ioctl(IOASID_QUERY), on /dev/ioasid
+ * @size: sizeof(struct ioasid_query)
+ * @flags: bits of &enum ioasid_query_flags
+ * @ioasid: the address space
+ * @__reserved: must be 0
+ * @iova: any address
+ * @out_range: the mapping
+ * @out_user_va: the address it was mapped from, in the process that mapped it
+ * @out_map_flags: IOASID_MAP_READ and IOASID_MAP_WRITE of the mapping
+ *
+ * What is mapped at an IOVA. With IOASID_QUERY_NEXT, starting from 0 and going on at out_range.last + 1,
+ * it lists every mapping.
+ *
+ * Errors: ENOENT (no such IOASID, or nothing mapped there).
+ */
+struct ioasid_query {
+	__u32 size;
+	__u32 flags;
+	__u32 ioasid;
+	__u32 __reserved;
+	__aligned_u64 iova;
+	struct ioasid_range out_range;
+	__aligned_u64 out_user_va;
+	__aligned_u64 out_map_flags;
+};
+#define IOASID_QUERY _IO(IOASID_IOC_TYPE, IOASID_CMD_QUERY)
+
+/* Bytes of a name, the terminating zero included; a longer name is cut. */
+#define IOASID_NAME_SIZE 64
+
+/**
+ * enum ioasid_bus - &ioasid_device_info.out_bus
+ * @IOASID_BUS_OTHER: a bus this header has no name for
+ * @IOASID_BUS_PCI: PCI
+ * @IOASID_BUS_PLATFORM: platform devices
+ */
+enum ioasid_bus {
+	IOASID_BUS_OTHER = 0,
+	IOASID_BUS_PCI = 1,
+	IOASID_BUS_PLATFORM = 2,
+};
+
+/**
+ * enum ioasid_device_capability - bits of &ioasid_device_info.out_capabilities
+ * @IOASID_DEVICE_CAP_RID: an IOASID can be allowed for the device's RID
+ * @IOASID_DEVICE_CAP_RESET: the function is reset before it returns to the kernel; without this bit it is
+ *	only stopped
+ */
+enum ioasid_device_capability {
+	IOASID_DEVICE_CAP_RID = 1 << 0,
+	IOASID_DEVICE_CAP_RESET = 1 << 1,
+};
+
+#define IOASID_NO_GROUP (~0U)
+
+/**
+ * struct ioasid_device_info - ioctl(IOASID_DEVICE_GET_INFO), on a device file
+ * @size: sizeof(struct ioasid_device_info)
+ * @flags: must be 0
+ * @out_capabilities: bits of &enum ioasid_device_capability
+ * @out_bus: one of &enum ioasid_bus
+ * @out_group: number of the IOMMU group, IOASID_NO_GROUP without an IOMMU
+ * @out_num_regions: regions that DEVICE_GET_REGION knows, numbered from 0
+ * @out_pci_vendor: PCI vendor, 0 on other buses, as are the following
+ * @out_pci_device: PCI device
+ * @out_pci_class: PCI base class, subclass and programming interface, 24 bits
+ * @out_pci_revision: PCI revision
+ * @out_name: name of the device, as the kernel prints it
+ *
+ * Errors: ENODEV.
+ */
+struct ioasid_device_info {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 out_capabilities;
+	__u32 out_bus;
+	__u32 out_group;
+	__u32 out_num_regions;
+	__u16 out_pci_vendor;
+	__u16 out_pci_device;
+	__u32 out_pci_class;
+	__u32 out_pci_revision;
+	__u8 out_name[IOASID_NAME_SIZE];
+};
+#define IOASID_DEVICE_GET_INFO _IO(IOASID_IOC_TYPE, IOASID_CMD_DEVICE_GET_INFO)
+
+/**
+ * enum ioasid_region_flags - bits of &ioasid_device_region.out_region_flags
+ * @IOASID_REGION_MMAP: the region can be mapped with mmap()
+ */
+enum ioasid_region_flags {
+	IOASID_REGION_MMAP = 1 << 0,
+};
+
+/**
+ * struct ioasid_device_region - ioctl(IOASID_DEVICE_GET_REGION), on a device file
+ * @size: sizeof(struct ioasid_device_region)
+ * @flags: must be 0
+ * @index: which region; for a PCI device the number of the BAR, 0 to 5
+ * @out_region_flags: bits of &enum ioasid_region_flags; 0 for a BAR that is not there or is I/O ports
+ * @out_offset: offset for mmap() on the device file
+ * @out_length: bytes; 0 for a region that is not there
+ *
+ * mmap() of a region needs a bound device file (ENODEV otherwise, or EINVAL outside of every region). When
+ * the device is unbound or removed the memory mapping stays, and touching it raises SIGBUS.
+ *
+ * Errors: ENOENT (no such region), ENODEV.
+ */
+struct ioasid_device_region {
+	__u32 size;
+	__u32 flags;
+	__u32 index;
+	__u32 out_region_flags;
+	__aligned_u64 out_offset;
+	__aligned_u64 out_length;
+};
+#define IOASID_DEVICE_GET_REGION _IO(IOASID_IOC_TYPE, IOASID_CMD_DEVICE_GET_REGION)
+
+/**
+ * enum ioasid_owner - &ioasid_device_owner.out_owner: who decides about the DMA of a group
+ * @IOASID_OWNER_NONE: nobody; the group can be bound
+ * @IOASID_OWNER_KERNEL: a kernel driver, named by @out_device and @out_driver
+ * @IOASID_OWNER_CONTEXT: a context of /dev/ioasid, opened by @out_pid and @out_command
+ * @IOASID_OWNER_OTHER: another user-space DMA framework; @out_device and @out_driver name a device of the
+ *	group that is bound to a driver of that framework, such as vfio-pci
+ * @IOASID_OWNER_NO_IOMMU: the device has no IOMMU group, nobody can own it
+ */
+enum ioasid_owner {
+	IOASID_OWNER_NONE = 0,
+	IOASID_OWNER_KERNEL = 1,
+	IOASID_OWNER_CONTEXT = 2,
+	IOASID_OWNER_OTHER = 3,
+	IOASID_OWNER_NO_IOMMU = 4,
+};
+
+/**
+ * enum ioasid_owner_flags - bits of &ioasid_device_owner.out_owner_flags
+ * @IOASID_OWNER_THIS_FILE: the device is bound through this very device file
+ * @IOASID_OWNER_CLOSED: the owning context was closed; the group stays blocked until the device files go
+ */
+enum ioasid_owner_flags {
+	IOASID_OWNER_THIS_FILE = 1 << 0,
+	IOASID_OWNER_CLOSED = 1 << 1,
+};
+
+/**
+ * struct ioasid_device_owner - ioctl(IOASID_DEVICE_GET_OWNER), on a device file
+ * @size: sizeof(struct ioasid_device_owner)
+ * @flags: must be 0
+ * @out_owner: one of &enum ioasid_owner
+ * @out_owner_flags: bits of &enum ioasid_owner_flags
+ * @out_group: number of the IOMMU group, or IOASID_NO_GROUP
+ * @out_pid: process that opened the owning context, in the caller's pid namespace; 0 if it is not there
+ * @out_command: its command name at that time
+ * @out_device: the device of the group that is in the way; empty if none is
+ * @out_driver: the driver bound to it
+ *
+ * Who owns the DMA of the device's group, by name. It answers the question that an EBUSY from DEVICE_BIND
+ * leaves open, and may be asked by anyone who holds a device file.
+ *
+ * Errors: ENODEV, ENOMEM.
+ */
+struct ioasid_device_owner {
+	__u32 size;
+	__u32 flags;
+	__u32 out_owner;
+	__u32 out_owner_flags;
+	__u32 out_group;
+	__u32 out_pid;
+	__u8 out_command[16];
+	__u8 out_device[IOASID_NAME_SIZE];
+	__u8 out_driver[IOASID_NAME_SIZE];
+};
+#define IOASID_DEVICE_GET_OWNER _IO(IOASID_IOC_TYPE, IOASID_CMD_DEVICE_GET_OWNER)
+
+/**
+ * enum ioasid_refusal - &ioasid_device_bind.out_refusal: why a device was not bound
+ * @IOASID_REFUSAL_NONE: it was bound, or the error says it all
+ * @IOASID_REFUSAL_NO_IOMMU: EOPNOTSUPP, no IOMMU translates the device's DMA
+ * @IOASID_REFUSAL_BUS: EOPNOTSUPP, the device's bus does not keep kernel drivers away from an owned device
+ * @IOASID_REFUSAL_NOT_COHERENT: EOPNOTSUPP, DMA of the device is not coherent with the processor's caches
+ * @IOASID_REFUSAL_DIRECT_MAPPED: EOPNOTSUPP, firmware demands that a part of the memory stays mapped for a
+ *	device of the group (RMRR, IVMD, RMR)
+ * @IOASID_REFUSAL_MSI: EPERM, a device of the group could send any interrupt to the host; the module
+ *	parameter allow_unsafe_interrupts accepts that
+ * @IOASID_REFUSAL_ALREADY_BOUND: EBUSY, the device is bound through another device file, or this one
+ * @IOASID_REFUSAL_OWNED: EBUSY, the group is owned by another; DEVICE_GET_OWNER says by whom
+ */
+enum ioasid_refusal {
+	IOASID_REFUSAL_NONE = 0,
+	IOASID_REFUSAL_NO_IOMMU = 1,
+	IOASID_REFUSAL_BUS = 2,
+	IOASID_REFUSAL_NOT_COHERENT = 3,
+	IOASID_REFUSAL_DIRECT_MAPPED = 4,
+	IOASID_REFUSAL_MSI = 5,
+	IOASID_REFUSAL_ALREADY_BOUND = 6,
+	IOASID_REFUSAL_OWNED = 7,
+};
+
+/**
+ * struct ioasid_device_bind - ioctl(IOASID_DEVICE_BIND), on a device file
+ * @size: sizeof(struct ioasid_device_bind)
+ * @flags: must be 0
+ * @context_fd: an open /dev/ioasid
+ * @out_refusal: after EBUSY, EPERM and EOPNOTSUPP one of &enum ioasid_refusal
+ *
+ * Take DMA ownership of the device's group for a context. From here on no kernel driver can bind to any
+ * device of the group, and DMA of all of them is blocked until an IOASID is allowed. Further devices of the
+ * group can be bound to the same context only.
+ *
+ * Errors: EBADF, EBUSY, EPERM, EOPNOTSUPP, ENODEV, ENOMEM, or what enabling the device returned.
+ */
+struct ioasid_device_bind {
+	__u32 size;
+	__u32 flags;
+	__s32 context_fd;
+	__u32 out_refusal;
+};
+#define IOASID_DEVICE_BIND _IO(IOASID_IOC_TYPE, IOASID_CMD_DEVICE_BIND)
+
+/**
+ * struct ioasid_device_unbind - ioctl(IOASID_DEVICE_UNBIND), on a device file
+ * @size: sizeof(struct ioasid_device_unbind)
+ * @flags: must be 0
+ *
+ * Stop the device, reset it where that is possible, disallow what it was allowed, and give up DMA ownership.
+ * With the last bound device of a group, ownership returns to the kernel. Closing the device file does the same.
+ *
+ * Errors: EINVAL (not bound through this file), ENODEV.
+ */
+struct ioasid_device_unbind {
+	__u32 size;
+	__u32 flags;
+};
+#define IOASID_DEVICE_UNBIND _IO(IOASID_IOC_TYPE, IOASID_CMD_DEVICE_UNBIND)
+
+/**
+ * struct ioasid_device_allow - ioctl(IOASID_DEVICE_ALLOW), on a device file
+ * @size: sizeof(struct ioasid_device_allow)
+ * @flags: must be 0: the IOASID serves all DMA of the device (its RID)
+ * @ioasid: an IOASID of the context that the device is bound to
+ * @__reserved: must be 0
+ * @out_range: after EADDRINUSE the mapping that the device could not reach
+ *
+ * Let the device use the IOASID. All its mappings are visible to the device when this returns. The devices of
+ * a group share one address space for their RIDs: a further device of the group can be allowed the same
+ * IOASID only.
+ *
+ * Errors: EINVAL (not bound through this file), ENOENT, EEXIST (the device is allowed an IOASID already),
+ * EBUSY (another device of the group is allowed another IOASID), EADDRINUSE, EOPNOTSUPP, ENOMEM, ENODEV.
+ */
+struct ioasid_device_allow {
+	__u32 size;
+	__u32 flags;
+	__u32 ioasid;
+	__u32 __reserved;
+	struct ioasid_range out_range;
+};
+#define IOASID_DEVICE_ALLOW _IO(IOASID_IOC_TYPE, IOASID_CMD_DEVICE_ALLOW)
+
+/**
+ * struct ioasid_device_disallow - ioctl(IOASID_DEVICE_DISALLOW), on a device file
+ * @size: sizeof(struct ioasid_device_disallow)
+ * @flags: must be 0
+ * @ioasid: what the device was allowed; also one that was freed since
+ * @__reserved: must be 0
+ *
+ * Take the IOASID away from the device and drop the device's reference. DMA of the group is blocked when the
+ * last of its devices that was allowed the IOASID lets go.
+ *
+ * Errors: EINVAL (not bound through this file), ENOENT (the device was not allowed it), ENODEV.
+ */
+struct ioasid_device_disallow {
+	__u32 size;
+	__u32 flags;
+	__u32 ioasid;
+	__u32 __reserved;
+};
+#define IOASID_DEVICE_DISALLOW _IO(IOASID_IOC_TYPE, IOASID_CMD_DEVICE_DISALLOW)
+
+#endif /* _UAPI_LINUX_IOASIDFD_H */

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What differs between the supported kernels, behind names and meanings of our own.
+ *
+ * Nothing outside this folder asks for a kernel version. Each entry says which kernel makes it obsolete, so that
+ * it can be deleted when that kernel is the oldest one supported.
+ */
+#ifndef IOASIDFD_COMPAT_H
+#define IOASIDFD_COMPAT_H
+
+#include <linux/device.h>
+#include <linux/device/class.h>
+#include <linux/iommu.h>
+#include <linux/mm.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "ioasidfd needs Linux 6.1 or later: DMA ownership and driver_managed_dma are not complete before it."
+#endif
+
+/**
+ * compat_domain_alloc() - allocate an empty page table that a device's IOMMU can use
+ * @dev: device with an IOMMU group
+ *
+ * Before the first attach the page sizes and the aperture of the domain may not be the final ones, and some
+ * drivers cannot map yet: attach, then read them, then map. Free with iommu_domain_free().
+ *
+ * Context: may sleep.
+ * Return: the domain or an ERR_PTR.
+ */
+struct iommu_domain *compat_domain_alloc(struct device *dev);
+
+/**
+ * compat_map() - iommu_map() with page tables charged to the caller's memory cgroup where the kernel can
+ * @domain: attached domain
+ * @iova: first address
+ * @paddr: first physical address
+ * @size: bytes
+ * @prot: IOMMU_READ, IOMMU_WRITE, IOMMU_CACHE
+ *
+ * Context: may sleep. Concurrent calls on ranges that do not overlap are fine.
+ * Return: 0 or a negative errno; then nothing of the range is mapped.
+ */
+int compat_map(struct iommu_domain *domain, unsigned long iova, phys_addr_t paddr, size_t size, int prot);
+
+/**
+ * compat_group_has_isolated_msi() - can no device of the group reach another's interrupts?
+ * @group: the group
+ *
+ * Context: may sleep; takes the group's mutex in the iommu core.
+ */
+bool compat_group_has_isolated_msi(struct iommu_group *group);
+
+/**
+ * compat_pin_flags() - FOLL_ flags for a long-term pin that a device will use
+ * @write: will the device write?
+ *
+ * A private page that is only read must be made the process's own first, or a later write by the process
+ * leaves the device with the old page. Kernels from 6.2 do that for every long-term pin; on 6.1 the pin has to ask
+ * for write access, by force if the memory is mapped read-only.
+ */
+unsigned int compat_pin_flags(bool write);
+
+/**
+ * compat_pin_flags_fallback() - flags to retry a refused read-only pin with, or 0
+ *
+ * On 6.1 the flags above are refused for shared memory that is mapped read-only, where there is nothing to make
+ * private.
+ */
+unsigned int compat_pin_flags_fallback(bool write);
+
+/* vm_flags can be assigned to before 6.3 only. */
+static inline void compat_vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+	vma->vm_flags |= flags;
+#else
+	vm_flags_set(vma, flags);
+#endif
+}
+
+/* The owner argument went away in 6.4. */
+static inline struct class *compat_class_create(const char *name)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+	return class_create(THIS_MODULE, name);
+#else
+	return class_create(name);
+#endif
+}
+
+#endif

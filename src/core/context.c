@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Contexts, see context.h.
+ */
+#include <linux/slab.h>
+
+#include "context.h"
+#include "pin.h"
+
+struct ioasidfd_context *context_create(void)
+{
+	struct ioasidfd_context *ctx = kzalloc(sizeof(*ctx), GFP_KERNEL_ACCOUNT);
+
+	if (!ctx)
+		return NULL;
+	kref_init(&ctx->ref);
+	xa_init_flags(&ctx->ioases, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
+	spin_lock_init(&ctx->charge_lock);
+	ctx->opener = get_pid(task_tgid(current));
+	get_task_comm(ctx->command, current->group_leader);
+	return ctx;
+}
+
+struct ioasidfd_context *context_get(struct ioasidfd_context *ctx)
+{
+	kref_get(&ctx->ref);
+	return ctx;
+}
+
+static void context_free(struct kref *ref)
+{
+	struct ioasidfd_context *ctx = container_of(ref, struct ioasidfd_context, ref);
+
+	WARN_ON(!xa_empty(&ctx->ioases));
+	xa_destroy(&ctx->ioases);
+	if (ctx->charge)
+		pin_charge_put(ctx->charge);
+	put_pid(ctx->opener);
+	kfree(ctx);
+}
+
+void context_put(struct ioasidfd_context *ctx)
+{
+	kref_put(&ctx->ref, context_free);
+}
+
+int context_reserve_id(struct ioasidfd_context *ctx, u32 *id)
+{
+	int rc = xa_alloc_cyclic(&ctx->ioases, id, NULL, XA_LIMIT(1, CONTEXT_MAX_IOASIDS), &ctx->next_id,
+				 GFP_KERNEL_ACCOUNT);
+
+	if (rc == -EBUSY)
+		return -ENOSPC;
+	return rc < 0 ? rc : 0;
+}
+
+void context_publish_id(struct ioasidfd_context *ctx, u32 id, struct ioas *ioas)
+{
+	xa_store(&ctx->ioases, id, ioas, 0);
+}
+
+void context_release_id(struct ioasidfd_context *ctx, u32 id)
+{
+	xa_erase(&ctx->ioases, id);
+}
+
+struct pin_charge *context_get_charge(struct ioasidfd_context *ctx)
+{
+	struct pin_charge *charge, *stale;
+
+	spin_lock(&ctx->charge_lock);
+	charge = pin_charge_get_cached(ctx->charge);
+	spin_unlock(&ctx->charge_lock);
+	if (charge)
+		return charge;
+
+	charge = pin_charge_create();
+	if (!charge)
+		return NULL;
+	spin_lock(&ctx->charge_lock);
+	stale = ctx->charge;
+	ctx->charge = pin_charge_get(charge);
+	spin_unlock(&ctx->charge_lock);
+	if (stale)
+		pin_charge_put(stale);
+	return charge;
+}

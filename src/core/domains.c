@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page tables of an address space, see domains.h.
+ */
+#include <linux/err.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "../compat/compat.h"
+#include "domains.h"
+
+static struct domain *attach_existing(struct domains *domains, struct iommu_group *group)
+{
+	struct domain *domain;
+	int rc;
+
+	list_for_each_entry(domain, &domains->list, node) {
+		rc = iommu_attach_group(domain->domain, group);
+		if (!rc) {
+			domain->nr_groups++;
+			return domain;
+		}
+		/* The group's IOMMU cannot use this page table; it may be able to use another. */
+		if (rc != -EINVAL)
+			return ERR_PTR(rc);
+	}
+	return NULL;
+}
+
+static struct domain *attach_new(struct domains *domains, struct iommu_group *group, struct device *dev)
+{
+	struct domain *domain;
+	int rc = -ENOMEM;
+
+	domain = kzalloc(sizeof(*domain), GFP_KERNEL_ACCOUNT);
+	if (!domain)
+		return ERR_PTR(rc);
+	domain->domain = compat_domain_alloc(dev);
+	if (IS_ERR(domain->domain)) {
+		rc = PTR_ERR(domain->domain);
+		goto err_free;
+	}
+	rc = iommu_attach_group(domain->domain, group);
+	if (rc)
+		goto err_domain;
+	if (!(domain->domain->pgsize_bitmap & PAGE_SIZE)) {
+		rc = -EOPNOTSUPP;
+		goto err_detach;
+	}
+	domain->nr_groups = 1;
+	list_add_tail(&domain->node, &domains->list);
+	return domain;
+
+err_detach:
+	iommu_detach_group(domain->domain, group);
+err_domain:
+	iommu_domain_free(domain->domain);
+err_free:
+	kfree(domain);
+	return ERR_PTR(rc == -EINVAL ? -EOPNOTSUPP : rc);
+}
+
+struct domain *domains_attach(struct domains *domains, struct iommu_group *group, struct device *dev,
+			      bool *is_new)
+{
+	struct domain *domain = attach_existing(domains, group);
+
+	*is_new = !domain;
+	return domain ?: attach_new(domains, group, dev);
+}
+
+bool domain_detach(struct domain *domain, struct iommu_group *group)
+{
+	iommu_detach_group(domain->domain, group);
+	return --domain->nr_groups == 0;
+}
+
+void domain_free(struct domain *domain)
+{
+	list_del(&domain->node);
+	iommu_domain_free(domain->domain);
+	kfree(domain);
+}
+
+static bool undo_map(struct domain *domain, u64 iova, u64 length)
+{
+	return !length || !WARN_ON(iommu_unmap(domain->domain, iova, length) != length);
+}
+
+int domain_map_pins(struct domain *domain, u64 iova, const struct pins *pins, u64 nr_pages, int prot)
+{
+	u64 done = 0, length = nr_pages << PAGE_SHIFT;
+	struct pin_cursor cursor;
+	struct pin_run run;
+	int rc;
+
+	pin_cursor_init(&cursor, pins);
+	while (done < length && pin_cursor_next(&cursor, &run)) {
+		u64 size = min((u64)run.nr << PAGE_SHIFT, length - done);
+
+		rc = compat_map(domain->domain, iova + done, PFN_PHYS(run.pfn), size, prot);
+		if (rc) {
+			undo_map(domain, iova, done);
+			return rc;
+		}
+		done += size;
+		cond_resched();
+	}
+	return 0;
+}
+
+static int domain_map_buffer(struct domain *domain, u64 iova, struct pin_buffer *buffer, int prot)
+{
+	unsigned int at, nr;
+	int rc;
+
+	for (at = 0; at < buffer->nr; at += nr) {
+		nr = pin_buffer_run(buffer, at);
+		rc = compat_map(domain->domain, iova + ((u64)at << PAGE_SHIFT), page_to_phys(buffer->pages[at]),
+				(size_t)nr << PAGE_SHIFT, prot);
+		if (rc) {
+			buffer->stuck |= !undo_map(domain, iova, (u64)at << PAGE_SHIFT);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+int domains_map_buffer(struct domains *domains, u64 iova, struct pin_buffer *buffer, int prot)
+{
+	struct domain *domain;
+	int rc;
+
+	list_for_each_entry(domain, &domains->list, node) {
+		rc = domain_map_buffer(domain, iova, buffer, prot);
+		if (rc)
+			goto err_undo;
+	}
+	return 0;
+
+err_undo:
+	list_for_each_entry_continue_reverse(domain, &domains->list, node)
+		buffer->stuck |= !undo_map(domain, iova, (u64)buffer->nr << PAGE_SHIFT);
+	return rc;
+}
+
+void domain_unmap_begin(struct domain_unmap *unmap, struct domain *domain)
+{
+	unmap->domain = domain;
+	iommu_iotlb_gather_init(&unmap->gather);
+}
+
+bool domain_unmap(struct domain_unmap *unmap, u64 iova, u64 length)
+{
+	return !WARN_ON(iommu_unmap_fast(unmap->domain->domain, iova, length, &unmap->gather) != length);
+}
+
+void domain_unmap_end(struct domain_unmap *unmap)
+{
+	iommu_iotlb_sync(unmap->domain->domain, &unmap->gather);
+}

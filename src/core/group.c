@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DMA ownership of groups, see group.h.
+ */
+#include <linux/err.h>
+#include <linux/iommu.h>
+#include <linux/list.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+
+#include "../compat/compat.h"
+#include "attachment.h"
+#include "bus.h"
+#include "group.h"
+
+static bool allow_unsafe_interrupts;
+module_param(allow_unsafe_interrupts, bool, 0644);
+MODULE_PARM_DESC(allow_unsafe_interrupts,
+		 "Bind devices that can raise any interrupt of the host by DMA (default: no). Owners of such devices can crash the host.");
+
+/**
+ * struct dma_group - an IOMMU group owned by a context
+ * @node: in the table
+ * @group: the group; holds a reference
+ * @owner: the context; holds a reference
+ * @nr_bound: bound devices; table lock
+ * @lock: protects what follows
+ * @attachment: what the RIDs use, or NULL
+ * @nr_allowed: devices that were allowed it
+ */
+struct dma_group {
+	struct list_head node;
+	struct iommu_group *group;
+	struct ioasidfd_context *owner;
+	unsigned int nr_bound;
+	struct mutex lock;
+	struct attachment *attachment;
+	unsigned int nr_allowed;
+};
+
+static DEFINE_MUTEX(groups_lock);
+static LIST_HEAD(groups);
+
+static bool has_direct_mapping(struct iommu_group *group)
+{
+	struct iommu_resv_region *region, *next;
+	LIST_HEAD(regions);
+	bool found = false;
+
+	/* Not knowing is as bad as having one. */
+	if (iommu_get_group_resv_regions(group, &regions))
+		found = true;
+	list_for_each_entry_safe(region, next, &regions, list) {
+		found |= region->type == IOMMU_RESV_DIRECT;
+		kfree(region);
+	}
+	return found;
+}
+
+static int refuse(u32 *refusal, u32 reason, int rc)
+{
+	*refusal = reason;
+	return rc;
+}
+
+/* What must be true of the platform before user space may have the device. */
+static int check_platform(struct device *dev, struct iommu_group *group, u32 *refusal)
+{
+	if (!bus_enforces_ownership(dev))
+		return refuse(refusal, IOASID_REFUSAL_BUS, -EOPNOTSUPP);
+	if (!device_iommu_capable(dev, IOMMU_CAP_CACHE_COHERENCY))
+		return refuse(refusal, IOASID_REFUSAL_NOT_COHERENT, -EOPNOTSUPP);
+	if (has_direct_mapping(group))
+		return refuse(refusal, IOASID_REFUSAL_DIRECT_MAPPED, -EOPNOTSUPP);
+	if (compat_group_has_isolated_msi(group))
+		return 0;
+	if (!allow_unsafe_interrupts)
+		return refuse(refusal, IOASID_REFUSAL_MSI, -EPERM);
+	dev_warn(dev, "interrupts are not isolated: whoever binds this device can crash the host\n");
+	return 0;
+}
+
+static struct dma_group *find_group(struct iommu_group *group)
+{
+	struct dma_group *dma_group;
+
+	lockdep_assert_held(&groups_lock);
+	list_for_each_entry(dma_group, &groups, node)
+		if (dma_group->group == group)
+			return dma_group;
+	return NULL;
+}
+
+/* -EPERM and -EBUSY of the iommu core both mean that somebody else has it. */
+static int claim_errno(int rc, u32 *refusal)
+{
+	switch (rc) {
+	case -EPERM:
+	case -EBUSY:
+		return refuse(refusal, IOASID_REFUSAL_OWNED, -EBUSY);
+	case -EINVAL:
+		return refuse(refusal, IOASID_REFUSAL_DIRECT_MAPPED, -EOPNOTSUPP);
+	default:
+		return rc;
+	}
+}
+
+/* Takes over the reference to @group on success. */
+static struct dma_group *claim_new(struct iommu_group *group, struct ioasidfd_context *ctx, u32 *refusal)
+{
+	struct dma_group *dma_group;
+	int rc;
+
+	dma_group = kzalloc(sizeof(*dma_group), GFP_KERNEL_ACCOUNT);
+	if (!dma_group)
+		return ERR_PTR(-ENOMEM);
+	rc = iommu_group_claim_dma_owner(group, dma_group);
+	if (rc) {
+		kfree(dma_group);
+		return ERR_PTR(claim_errno(rc, refusal));
+	}
+	dma_group->group = group;
+	dma_group->owner = context_get(ctx);
+	dma_group->nr_bound = 1;
+	mutex_init(&dma_group->lock);
+	list_add_tail(&dma_group->node, &groups);
+	return dma_group;
+}
+
+static struct dma_group *claim_locked(struct iommu_group *group, struct ioasidfd_context *ctx, u32 *refusal)
+{
+	struct dma_group *dma_group = find_group(group);
+
+	if (!dma_group)
+		return claim_new(group, ctx, refusal);
+	if (dma_group->owner != ctx)
+		return ERR_PTR(refuse(refusal, IOASID_REFUSAL_OWNED, -EBUSY));
+	dma_group->nr_bound++;
+	iommu_group_put(group);
+	return dma_group;
+}
+
+struct dma_group *group_claim(struct device *dev, struct ioasidfd_context *ctx, u32 *refusal)
+{
+	struct iommu_group *group = iommu_group_get(dev);
+	struct dma_group *dma_group;
+	int rc;
+
+	if (!group)
+		return ERR_PTR(refuse(refusal, IOASID_REFUSAL_NO_IOMMU, -EOPNOTSUPP));
+	rc = check_platform(dev, group, refusal);
+	if (rc) {
+		iommu_group_put(group);
+		return ERR_PTR(rc);
+	}
+
+	mutex_lock(&groups_lock);
+	dma_group = claim_locked(group, ctx, refusal);
+	mutex_unlock(&groups_lock);
+	if (IS_ERR(dma_group))
+		iommu_group_put(group);
+	return dma_group;
+}
+
+void group_release(struct dma_group *group)
+{
+	mutex_lock(&groups_lock);
+	if (--group->nr_bound) {
+		mutex_unlock(&groups_lock);
+		return;
+	}
+	list_del(&group->node);
+	WARN_ON(group->attachment);
+	iommu_group_release_dma_owner(group->group);
+	mutex_unlock(&groups_lock);
+
+	iommu_group_put(group->group);
+	context_put(group->owner);
+	kfree(group);
+}
+
+struct ioasidfd_context *group_owner(const struct dma_group *group)
+{
+	return group->owner;
+}
+
+static int allow_locked(struct dma_group *group, struct device *dev, struct ioas *ioas,
+			struct iova_range *conflict)
+{
+	struct attachment *attachment;
+
+	if (group->attachment)
+		return attachment_ioas(group->attachment) == ioas ? 0 : -EBUSY;
+	attachment = attachment_create(ioas, group->group, dev, conflict);
+	if (IS_ERR(attachment))
+		return PTR_ERR(attachment);
+	group->attachment = attachment;
+	return 0;
+}
+
+int group_allow(struct dma_group *group, struct device *dev, struct ioas *ioas, struct iova_range *conflict)
+{
+	int rc;
+
+	mutex_lock(&group->lock);
+	rc = allow_locked(group, dev, ioas, conflict);
+	if (!rc)
+		group->nr_allowed++;
+	mutex_unlock(&group->lock);
+	return rc;
+}
+
+void group_disallow(struct dma_group *group)
+{
+	mutex_lock(&group->lock);
+	if (--group->nr_allowed == 0) {
+		attachment_destroy(group->attachment);
+		group->attachment = NULL;
+	}
+	mutex_unlock(&group->lock);
+}
+
+u32 group_number(struct device *dev)
+{
+	struct iommu_group *group = iommu_group_get(dev);
+	u32 number;
+
+	if (!group)
+		return IOASID_NO_GROUP;
+	number = iommu_group_id(group);
+	iommu_group_put(group);
+	return number;
+}
+
+/**
+ * struct members - the devices of a group at one moment
+ * @nr: how many
+ * @capacity: room in @dev
+ * @dev: the devices; holds references
+ */
+struct members {
+	unsigned int nr;
+	unsigned int capacity;
+	struct device **dev;
+};
+
+static int collect_member(struct device *dev, void *data)
+{
+	struct members *members = data;
+
+	/* One that came in after counting: look again. */
+	if (members->nr == members->capacity)
+		return -EAGAIN;
+	members->dev[members->nr++] = get_device(dev);
+	return 0;
+}
+
+static int count_member(struct device *dev, void *data)
+{
+	(*(unsigned int *)data)++;
+	return 0;
+}
+
+static void put_members(struct members *members)
+{
+	while (members->nr)
+		put_device(members->dev[--members->nr]);
+	kfree(members->dev);
+}
+
+static int get_members(struct iommu_group *group, struct members *members)
+{
+	int rc;
+
+	do {
+		members->nr = 0;
+		members->capacity = 0;
+		iommu_group_for_each_dev(group, &members->capacity, count_member);
+		members->dev = kcalloc(members->capacity, sizeof(*members->dev), GFP_KERNEL_ACCOUNT);
+		if (!members->dev)
+			return -ENOMEM;
+		rc = iommu_group_for_each_dev(group, members, collect_member);
+		if (rc)
+			put_members(members);
+	} while (rc == -EAGAIN);
+	return rc;
+}
+
+/* Is a driver of the wanted kind bound to @dev? If so, both are named. */
+static bool name_if_bound(struct device *dev, bool manages_dma, struct ioasid_device_owner *owner)
+{
+	bool found;
+
+	device_lock(dev);
+	found = dev->driver && bus_driver_manages_dma(dev) == manages_dma;
+	if (found) {
+		strscpy((char *)owner->out_device, dev_name(dev), sizeof(owner->out_device));
+		strscpy((char *)owner->out_driver, dev->driver->name, sizeof(owner->out_driver));
+	}
+	device_unlock(dev);
+	return found;
+}
+
+static int describe_foreign_owner(struct iommu_group *group, struct ioasid_device_owner *owner)
+{
+	struct members members;
+	unsigned int i;
+	int rc;
+
+	rc = get_members(group, &members);
+	if (rc)
+		return rc;
+	owner->out_owner = IOASID_OWNER_NONE;
+	for (i = 0; i < members.nr && !owner->out_owner; i++)
+		if (name_if_bound(members.dev[i], false, owner))
+			owner->out_owner = IOASID_OWNER_KERNEL;
+	if (!owner->out_owner && iommu_group_dma_owner_claimed(group)) {
+		owner->out_owner = IOASID_OWNER_OTHER;
+		for (i = 0; i < members.nr; i++)
+			if (name_if_bound(members.dev[i], true, owner))
+				break;
+	}
+	put_members(&members);
+	return 0;
+}
+
+static bool describe_context(struct iommu_group *group, struct ioasid_device_owner *owner)
+{
+	struct dma_group *dma_group;
+
+	mutex_lock(&groups_lock);
+	dma_group = find_group(group);
+	if (dma_group) {
+		struct ioasidfd_context *ctx = dma_group->owner;
+
+		owner->out_owner = IOASID_OWNER_CONTEXT;
+		owner->out_owner_flags |= READ_ONCE(ctx->closed) ? IOASID_OWNER_CLOSED : 0;
+		owner->out_pid = pid_vnr(ctx->opener);
+		strscpy((char *)owner->out_command, ctx->command, sizeof(owner->out_command));
+	}
+	mutex_unlock(&groups_lock);
+	return dma_group;
+}
+
+int group_describe_owner(struct iommu_group *group, struct ioasid_device_owner *owner)
+{
+	int rc = 0;
+
+	if (!group) {
+		owner->out_owner = IOASID_OWNER_NO_IOMMU;
+		owner->out_group = IOASID_NO_GROUP;
+		return 0;
+	}
+	owner->out_group = iommu_group_id(group);
+	if (!describe_context(group, owner))
+		rc = describe_foreign_owner(group, owner);
+	iommu_group_put(group);
+	return rc;
+}

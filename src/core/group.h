@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * DMA ownership: which IOMMU group belongs to which context, and which address space its RIDs use.
+ *
+ * The kernel's own claim (iommu_group_claim_dma_owner) is what keeps kernel drivers away. It is taken once for each
+ * group and counted here by bound device, the same on every kernel. Owns that table; knows contexts and address
+ * spaces; knows devices only as members of a group, and nothing of files.
+ *
+ * Lifetimes: a &struct dma_group exists while a device of the group is bound. It holds the iommu_group and the context.
+ * Closing the context does not end it: the group stays blocked until the last device is unbound.
+ *
+ * Locks: one for the table, then one for each group (what its RIDs use), then &ioas.lock, then those of the iommu core.
+ * The caller holds the lock of the device; it is never taken here with one of these held.
+ */
+#ifndef IOASIDFD_GROUP_H
+#define IOASIDFD_GROUP_H
+
+#include <linux/device.h>
+#include <uapi/linux/ioasidfd.h>
+
+#include "context.h"
+#include "ioas.h"
+
+struct dma_group;
+
+/*
+ * Take the group of @dev for a context; counts. @dev is bound to a driver that manages DMA itself. Returns an ERR_PTR
+ * with the errno of IOASID_DEVICE_BIND, and the reason in *@refusal.
+ */
+struct dma_group *group_claim(struct device *dev, struct ioasidfd_context *ctx, u32 *refusal);
+
+/* The reverse; with the last device, ownership returns to the kernel. The device is quiet. */
+void group_release(struct dma_group *group);
+
+/* The context that owns it; valid while the group is. */
+struct ioasidfd_context *group_owner(const struct dma_group *group);
+
+/*
+ * Let the device's RID use the address space. -EBUSY: another device of the group uses another one. Errors of
+ * attachment_create() otherwise.
+ */
+int group_allow(struct dma_group *group, struct device *dev, struct ioas *ioas, struct iova_range *conflict);
+
+/* The reverse: called once for each device that was allowed. */
+void group_disallow(struct dma_group *group);
+
+/*
+ * Who owns the group, which may be NULL? Adds to the flags and fills the other outputs. Consumes the reference to the
+ * group. No lock is held by the caller: naming drivers takes device locks.
+ */
+int group_describe_owner(struct iommu_group *group, struct ioasid_device_owner *owner);
+
+/* The number of the device's group, or IOASID_NO_GROUP. */
+u32 group_number(struct device *dev);
+
+#endif

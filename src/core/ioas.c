@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The life of an I/O address space, see ioas.h.
+ */
+#include <linux/slab.h>
+
+#include "attachment.h"
+#include "ioas.h"
+#include "mapping.h"
+#include "trace.h"
+
+static struct kmem_cache *ioas_cache;
+
+int ioas_init(void)
+{
+	ioas_cache = kmem_cache_create("ioasidfd_ioas", sizeof(struct ioas), 0, SLAB_ACCOUNT, NULL);
+	return ioas_cache ? 0 : -ENOMEM;
+}
+
+void ioas_exit(void)
+{
+	/* Objects on their way through RCU have left the module's care, but not the cache. */
+	rcu_barrier();
+	kmem_cache_destroy(ioas_cache);
+}
+
+struct ioas *ioas_create(struct ioasidfd_context *ctx)
+{
+	struct ioas *ioas = kmem_cache_zalloc(ioas_cache, GFP_KERNEL);
+	int rc;
+
+	if (!ioas)
+		return ERR_PTR(-ENOMEM);
+	rc = context_reserve_id(ctx, &ioas->id);
+	if (rc) {
+		kmem_cache_free(ioas_cache, ioas);
+		return ERR_PTR(rc);
+	}
+	refcount_set(&ioas->ref, 1);
+	ioas->ctx = context_get(ctx);
+	init_rwsem(&ioas->lock);
+	iova_map_init(&ioas->map);
+	domains_init(&ioas->domains);
+	attachment_init(ioas);
+	return ioas;
+}
+
+void ioas_publish(struct ioas *ioas)
+{
+	trace_ioasidfd_alloc(ioas->id);
+	context_publish_id(ioas->ctx, ioas->id, ioas);
+}
+
+struct ioas *ioas_lookup(struct ioasidfd_context *ctx, u32 id)
+{
+	struct ioas *ioas;
+
+	rcu_read_lock();
+	ioas = xa_load(&ctx->ioases, id);
+	if (ioas && (READ_ONCE(ioas->freed) || !refcount_inc_not_zero(&ioas->ref)))
+		ioas = NULL;
+	rcu_read_unlock();
+	return ioas;
+}
+
+void ioas_get(struct ioas *ioas)
+{
+	refcount_inc(&ioas->ref);
+}
+
+static void ioas_release_rcu(struct rcu_head *rcu)
+{
+	kmem_cache_free(ioas_cache, container_of(rcu, struct ioas, rcu));
+}
+
+void ioas_put(struct ioas *ioas)
+{
+	struct ioasidfd_context *ctx = ioas->ctx;
+
+	if (!refcount_dec_and_test(&ioas->ref))
+		return;
+	attachment_exit(ioas);
+	context_release_id(ctx, ioas->id);
+	call_rcu(&ioas->rcu, ioas_release_rcu);
+	context_put(ctx);
+}
+
+void ioas_get_device(struct ioas *ioas)
+{
+	ioas_get(ioas);
+	atomic_inc(&ioas->nr_devices);
+}
+
+void ioas_put_device(struct ioas *ioas)
+{
+	atomic_dec(&ioas->nr_devices);
+	ioas_put(ioas);
+}
+
+int ioas_free(struct ioas *ioas)
+{
+	if (!mapping_end(ioas))
+		return -ENOENT;
+	trace_ioasidfd_free(ioas->id);
+	ioas_put(ioas);
+	return 0;
+}
+
+void ioas_free_all(struct ioasidfd_context *ctx)
+{
+	struct ioas *ioas;
+	unsigned long id;
+
+	xa_for_each(&ctx->ioases, id, ioas) {
+		ioas = ioas_lookup(ctx, id);
+		if (!ioas)
+			continue;
+		ioas_free(ioas);
+		ioas_put(ioas);
+		cond_resched();
+	}
+}
+
+bool ioas_usage_from(struct ioasidfd_context *ctx, u32 from, struct ioas_usage *usage)
+{
+	unsigned long id = from;
+	struct ioas *ioas;
+
+	rcu_read_lock();
+	ioas = xa_find(&ctx->ioases, &id, ULONG_MAX, XA_PRESENT);
+	if (ioas) {
+		usage->id = id;
+		usage->nr_mappings = READ_ONCE(ioas->nr_mappings);
+		usage->nr_mapped_pages = READ_ONCE(ioas->nr_mapped_pages);
+		usage->nr_devices = atomic_read(&ioas->nr_devices);
+		usage->freed = READ_ONCE(ioas->freed);
+	}
+	rcu_read_unlock();
+	return ioas;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * I/O address spaces: the object behind an IOASID.
+ *
+ * Owns the life of an address space. What is mapped in it is the business of mapping.h, who may use it that of
+ * attachment.h; both work on the structure below.
+ *
+ * Lifetimes: the context holds one reference until IOASID_FREE or the end of the context, every device that was
+ * allowed to use the address space holds one, and so does every call under way. The address space holds the
+ * context. Freeing empties it at once, whoever still holds it; the last reference returns the number.
+ *
+ * Locks: @lock comes after every lock of groups and devices, and before the locks inside the iommu core. Held for
+ * writing to change what is mapped or attached, for reading to add pages to a mapping that is being made. No lock
+ * is held while user memory is touched or pinned.
+ */
+#ifndef IOASIDFD_IOAS_H
+#define IOASIDFD_IOAS_H
+
+#include <linux/list.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
+#include <linux/rwsem.h>
+
+#include "context.h"
+#include "domains.h"
+#include "iova_map.h"
+
+/**
+ * struct ioas - an I/O address space
+ * @ref: references
+ * @id: its IOASID, fixed
+ * @ctx: its context, fixed; holds a reference
+ * @lock: see above; protects what follows
+ * @freed: IOASID_FREE was called: nothing is mapped, nothing can be
+ * @map: the &struct mapping objects by IOVA
+ * @domains: the page tables
+ * @attachments: of &struct attachment
+ * @windows: IOVAs that every attached group can reach
+ * @everything: what @windows uses while nothing is attached
+ * @nr_mappings: objects in @map
+ * @nr_mapped_pages: their lengths
+ * @nr_devices: devices that are allowed to use it; not under @lock
+ * @rcu: for lookups
+ */
+struct ioas {
+	refcount_t ref;
+	u32 id;
+	struct ioasidfd_context *ctx;
+	struct rw_semaphore lock;
+	bool freed;
+	struct iova_map map;
+	struct domains domains;
+	struct list_head attachments;
+	struct iova_windows windows;
+	struct iova_range everything;
+	u64 nr_mappings;
+	u64 nr_mapped_pages;
+	atomic_t nr_devices;
+	struct rcu_head rcu;
+};
+
+/*
+ * A new address space with a number that nobody can look up yet; end with ioas_publish() or ioas_put(). -ENOSPC,
+ * -ENOMEM.
+ */
+struct ioas *ioas_create(struct ioasidfd_context *ctx);
+void ioas_publish(struct ioas *ioas);
+
+/* A reference to the address space with this number, or NULL if there is none or it was freed. */
+struct ioas *ioas_lookup(struct ioasidfd_context *ctx, u32 id);
+void ioas_get(struct ioas *ioas);
+void ioas_put(struct ioas *ioas);
+
+/* The same for a device that was allowed to use it; these are counted. */
+void ioas_get_device(struct ioas *ioas);
+void ioas_put_device(struct ioas *ioas);
+
+/* Empty it for good and drop the context's reference. -ENOENT if somebody else was faster. */
+int ioas_free(struct ioas *ioas);
+
+/* The end of a context: free what it holds. */
+void ioas_free_all(struct ioasidfd_context *ctx);
+
+/**
+ * struct ioas_usage - a glance at an address space
+ * @id: its number
+ * @nr_mappings: mappings
+ * @nr_mapped_pages: their lengths
+ * @nr_devices: devices that are allowed to use it
+ * @freed: it lives on in its devices only
+ */
+struct ioas_usage {
+	u32 id;
+	u64 nr_mappings;
+	u64 nr_mapped_pages;
+	unsigned int nr_devices;
+	bool freed;
+};
+
+/* The usage of the first address space with a number not below @from. False if there is none. */
+bool ioas_usage_from(struct ioasidfd_context *ctx, u32 from, struct ioas_usage *usage);
+
+int ioas_init(void);
+void ioas_exit(void);
+
+#endif

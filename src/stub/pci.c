@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * PCI stub driver, see pci.h.
+ *
+ * Bus mastering is on exactly while the device is bound to a context: before, its DMA would reach the kernel's default
+ * address space, which often is all of memory.
+ */
+#include <linux/pci.h>
+#include <linux/slab.h>
+
+#include "node.h"
+#include "pci.h"
+
+/**
+ * struct pci_stub - a PCI function in user space's hands
+ * @pdev: the function
+ * @node: its node
+ */
+struct pci_stub {
+	struct pci_dev *pdev;
+	struct node *node;
+};
+
+static int pci_stub_enable(void *private)
+{
+	struct pci_stub *stub = private;
+	int rc;
+
+	rc = pci_enable_device(stub->pdev);
+	if (rc)
+		return rc;
+	pci_set_master(stub->pdev);
+	node_grant_access(stub->node);
+	return 0;
+}
+
+/* A device that is not there any more would be waited for in vain. */
+static void reset(struct pci_dev *pdev)
+{
+	int rc;
+
+	if (!pdev->reset_methods[0] || !pci_device_is_present(pdev))
+		return;
+	rc = pci_reset_function_locked(pdev);
+	if (rc)
+		pci_warn(pdev, "reset failed (%d); bus mastering stays off\n", rc);
+}
+
+static void pci_stub_quiesce(void *private)
+{
+	struct pci_stub *stub = private;
+
+	node_revoke_access(stub->node);
+	pci_clear_master(stub->pdev);
+	if (pci_device_is_present(stub->pdev) && !pci_wait_for_pending_transaction(stub->pdev))
+		pci_warn(stub->pdev, "transactions still pending after bus mastering was turned off\n");
+	reset(stub->pdev);
+	pci_disable_device(stub->pdev);
+}
+
+static void pci_stub_get_info(void *private, struct ioasid_device_info *info)
+{
+	struct pci_stub *stub = private;
+
+	info->out_num_regions = NODE_MAX_REGIONS;
+	info->out_pci_vendor = stub->pdev->vendor;
+	info->out_pci_device = stub->pdev->device;
+	info->out_pci_class = stub->pdev->class;
+	info->out_pci_revision = stub->pdev->revision;
+	if (stub->pdev->reset_methods[0])
+		info->out_capabilities |= IOASID_DEVICE_CAP_RESET;
+}
+
+static int pci_stub_get_region(void *private, struct ioasid_device_region *region)
+{
+	struct pci_stub *stub = private;
+
+	return node_get_region(stub->node, region);
+}
+
+static const struct ioasidfd_device_ops pci_stub_ops = {
+	.enable = pci_stub_enable,
+	.quiesce = pci_stub_quiesce,
+	.get_info = pci_stub_get_info,
+	.get_region = pci_stub_get_region,
+};
+
+/* A BAR that shares its page with something else must not be mapped. */
+static void read_bars(struct pci_dev *pdev, struct node_region *regions)
+{
+	unsigned int i;
+
+	for (i = 0; i < NODE_MAX_REGIONS; i++) {
+		if (!(pci_resource_flags(pdev, i) & IORESOURCE_MEM) || !pci_resource_len(pdev, i))
+			continue;
+		regions[i].start = pci_resource_start(pdev, i);
+		regions[i].length = pci_resource_len(pdev, i);
+		regions[i].can_mmap = PAGE_ALIGNED(regions[i].start) && PAGE_ALIGNED(regions[i].length);
+	}
+}
+
+static int pci_stub_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct node_region regions[NODE_MAX_REGIONS] = {};
+	struct pci_stub *stub;
+
+	/* driver_override matches with the id of anything; an id that somebody wrote to new_id is not welcome. */
+	if (id->vendor != PCI_ANY_ID || pdev->hdr_type != PCI_HEADER_TYPE_NORMAL)
+		return -ENODEV;
+	stub = kzalloc(sizeof(*stub), GFP_KERNEL);
+	if (!stub)
+		return -ENOMEM;
+	stub->pdev = pdev;
+	read_bars(pdev, regions);
+	pci_clear_master(pdev);
+	pci_set_drvdata(pdev, stub);
+	stub->node = node_create(&pdev->dev, &pci_stub_ops, stub, regions);
+	if (IS_ERR(stub->node)) {
+		int rc = PTR_ERR(stub->node);
+
+		kfree(stub);
+		return rc;
+	}
+	return 0;
+}
+
+static void pci_stub_remove(struct pci_dev *pdev)
+{
+	struct pci_stub *stub = pci_get_drvdata(pdev);
+
+	node_destroy(stub->node);
+	kfree(stub);
+}
+
+static struct pci_driver pci_stub_driver = {
+	.name = "ioasidfd_stub_pci",
+	.probe = pci_stub_probe,
+	.remove = pci_stub_remove,
+	.driver_managed_dma = true,
+};
+
+int pci_stub_init(void)
+{
+	return pci_register_driver(&pci_stub_driver);
+}
+
+void pci_stub_exit(void)
+{
+	pci_unregister_driver(&pci_stub_driver);
+}
