@@ -191,20 +191,22 @@ static int ioctl_unmap(struct ioctl_call *call, struct ioasid_unmap *cmd)
 
 static int copy_windows(struct ioas *ioas, struct ioasid_iova_ranges *cmd)
 {
-	unsigned int nr, count = attachment_windows(ioas, NULL, 0);
+	unsigned int nr, now, count = attachment_windows(ioas, NULL, 0);
 	struct iova_range *windows;
-	int rc = 0;
+	int rc = -EFAULT;
 
 	static_assert(sizeof(struct iova_range) == sizeof(struct ioasid_range));
 	windows = kcalloc(count, sizeof(*windows), GFP_KERNEL_ACCOUNT);
 	if (!windows)
 		return -ENOMEM;
 	/* A device that is allowed the address space meanwhile may add ranges: those are not copied. */
-	cmd->out_num_ranges = attachment_windows(ioas, windows, count);
-	cmd->out_iova_alignment = PAGE_SIZE;
-	nr = min3(cmd->num_ranges, cmd->out_num_ranges, count);
-	if (copy_to_user(u64_to_user_ptr(cmd->ranges), windows, nr * sizeof(*windows)))
-		rc = -EFAULT;
+	now = attachment_windows(ioas, windows, count);
+	nr = min3(cmd->num_ranges, now, count);
+	if (!copy_to_user(u64_to_user_ptr(cmd->ranges), windows, nr * sizeof(*windows))) {
+		cmd->out_num_ranges = now;
+		cmd->out_iova_alignment = PAGE_SIZE;
+		rc = 0;
+	}
 	kfree(windows);
 	return rc;
 }

@@ -34,17 +34,21 @@ static int copy_in(struct ioctl_call *call)
 	return rc;
 }
 
-static int check_input(struct ioctl_call *call)
+static int check_input(const struct ioctl_call *call)
 {
 	const struct ioctl_op *op = call->op;
-	u8 *data = (u8 *)call->data;
+	const u8 *data = (const u8 *)call->data;
 
-	if (((struct ioctl_header *)data)->flags & ~op->flags)
+	if (((const struct ioctl_header *)data)->flags & ~op->flags)
 		return -EOPNOTSUPP;
-	if (op->reserved && *(u32 *)(data + op->reserved))
+	if (op->reserved && *(const u32 *)(data + op->reserved))
 		return -EOPNOTSUPP;
-	memset(data + op->out_start, 0, op->out_end - op->out_start);
 	return 0;
+}
+
+static void clear_outputs(struct ioctl_call *call)
+{
+	memset((u8 *)call->data + call->op->out_start, 0, call->op->out_end - call->op->out_start);
 }
 
 int ioctl_reply(struct ioctl_call *call)
@@ -72,11 +76,8 @@ long ioctl_dispatch(const struct ioctl_op *ops, unsigned int nr, void *object, u
 	rc = copy_in(&call);
 	if (rc)
 		return rc;
-	rc = check_input(&call);
-	if (rc)
-		return rc;
-
-	rc = call.op->run(&call);
+	clear_outputs(&call);
+	rc = check_input(&call) ?: call.op->run(&call);
 	if (rc && !call.replied)
 		ioctl_reply(&call);
 	return rc;

@@ -216,12 +216,13 @@ static bool iova_subtree_has_gap(struct rb_node *rb, u64 length)
 static struct iova_node *iova_subtree_first_gap(struct rb_node *rb, u64 length)
 {
 	for (;;) {
-		if (iova_subtree_has_gap(rb->rb_left, length))
+		if (iova_subtree_has_gap(rb->rb_left, length)) {
 			rb = rb->rb_left;
-		else if (iova_node_of(rb)->gap >= length)
+			continue;
+		}
+		if (iova_node_of(rb)->gap >= length)
 			return iova_node_of(rb);
-		else
-			rb = rb->rb_right;
+		rb = rb->rb_right;
 	}
 }
 

@@ -76,7 +76,7 @@ void iova_windows_exclude(struct iova_windows *windows, u64 start, u64 last);
 bool iova_windows_contain(const struct iova_windows *windows, u64 start, u64 last);
 
 /*
- * The window of at least @length addresses that is nearest to @start (distance 0 if it contains @start; the
+ * The window of at least @length (not 0) addresses that is nearest to @start (distance 0 if it contains @start; the
  * lower one if two are equally near). False if no window is long enough.
  */
 bool iova_windows_nearest(const struct iova_windows *windows, u64 start, u64 length,
