@@ -9,6 +9,7 @@
 #define IOASIDFD_COMPAT_H
 
 #include <linux/device.h>
+#include <linux/device/bus.h>
 #include <linux/device/class.h>
 #include <linux/iommu.h>
 #include <linux/mm.h>
@@ -77,6 +78,23 @@ static inline void compat_vm_flags_set(struct vm_area_struct *vma, vm_flags_t fl
 #else
 	vm_flags_set(vma, flags);
 #endif
+}
+
+/* Bus types are constant since 6.4. */
+static inline int compat_bus_register_notifier(const struct bus_type *bus, struct notifier_block *nb)
+{
+	return bus_register_notifier((struct bus_type *)bus, nb);
+}
+
+static inline int compat_bus_unregister_notifier(const struct bus_type *bus, struct notifier_block *nb)
+{
+	return bus_unregister_notifier((struct bus_type *)bus, nb);
+}
+
+static inline int compat_bus_for_each_dev(const struct bus_type *bus, void *data,
+					  int (*visit)(struct device *dev, void *data))
+{
+	return bus_for_each_dev((struct bus_type *)bus, NULL, data, visit);
 }
 
 /* The owner argument went away in 6.4. */

@@ -94,3 +94,13 @@ u32 bus_of_device(const struct device *dev)
 
 	return bus ? bus->number : IOASID_BUS_OTHER;
 }
+
+unsigned int bus_count(void)
+{
+	return ARRAY_SIZE(buses);
+}
+
+const struct bus_type *bus_type_at(unsigned int index)
+{
+	return buses[index].type;
+}

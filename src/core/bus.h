@@ -17,6 +17,10 @@ bool bus_enforces_ownership(const struct device *dev);
  */
 bool bus_driver_manages_dma(const struct device *dev);
 
+/* All of them, numbered from 0. */
+unsigned int bus_count(void);
+const struct bus_type *bus_type_at(unsigned int index);
+
 /* One of &enum ioasid_bus. */
 u32 bus_of_device(const struct device *dev);
 

@@ -16,6 +16,7 @@ struct ioasidfd_context *context_create(void)
 	kref_init(&ctx->ref);
 	xa_init_flags(&ctx->ioases, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
 	spin_lock_init(&ctx->charge_lock);
+	event_queue_init(&ctx->events);
 	ctx->opener = get_pid(task_tgid(current));
 	get_task_comm(ctx->command, current->group_leader);
 	return ctx;
@@ -35,6 +36,7 @@ static void context_free(struct kref *ref)
 	xa_destroy(&ctx->ioases);
 	if (ctx->charge)
 		pin_charge_put(ctx->charge);
+	event_queue_destroy(&ctx->events);
 	put_pid(ctx->opener);
 	kfree(ctx);
 }
@@ -42,6 +44,18 @@ static void context_free(struct kref *ref)
 void context_put(struct ioasidfd_context *ctx)
 {
 	kref_put(&ctx->ref, context_free);
+}
+
+pid_t context_opener_pid(const struct ioasidfd_context *ctx)
+{
+	pid_t pid = 0;
+
+	/* The number of a process that has ended may be another's by now. */
+	rcu_read_lock();
+	if (pid_task(ctx->opener, PIDTYPE_TGID))
+		pid = pid_vnr(ctx->opener);
+	rcu_read_unlock();
+	return pid;
 }
 
 int context_reserve_id(struct ioasidfd_context *ctx, u32 *id)

@@ -20,6 +20,8 @@
 #include <linux/spinlock.h>
 #include <linux/xarray.h>
 
+#include "events.h"
+
 struct ioas;
 struct pin_charge;
 
@@ -34,6 +36,7 @@ struct pin_charge;
  * @charge: the charge used last, most often that of the next call as well
  * @opener: the process that opened the file
  * @command: its name
+ * @events: what happened to its groups
  * @closed: the file is gone
  */
 struct ioasidfd_context {
@@ -44,12 +47,16 @@ struct ioasidfd_context {
 	struct pin_charge *charge;
 	struct pid *opener;
 	char command[TASK_COMM_LEN];
+	struct event_queue events;
 	bool closed;
 };
 
 struct ioasidfd_context *context_create(void);
 struct ioasidfd_context *context_get(struct ioasidfd_context *ctx);
 void context_put(struct ioasidfd_context *ctx);
+
+/* The opener's number in the caller's pid namespace; 0 if it has ended or is not visible there. */
+pid_t context_opener_pid(const struct ioasidfd_context *ctx);
 
 /* Take a free number. -ENOSPC, -ENOMEM. */
 int context_reserve_id(struct ioasidfd_context *ctx, u32 *id);

@@ -19,7 +19,9 @@
 #include "ioctl.h"
 #include "ioctl_list.h"
 #include "mapping.h"
+#include "observer.h"
 #include "pin.h"
+#include "watch.h"
 
 IOASIDFD_CONTEXT_IOCTLS(IOCTL_HANDLER)
 
@@ -39,7 +41,7 @@ static int ioctl_get_info(struct ioctl_call *call, struct ioasid_info *cmd)
 
 	cmd->out_abi_version = IOASID_ABI_VERSION;
 	cmd->out_max_ioasids = CONTEXT_MAX_IOASIDS;
-	cmd->out_capabilities = IOASID_CAP_RID;
+	cmd->out_capabilities = IOASID_CAP_RID | (observer_sees_refusals() ? IOASID_CAP_REFUSALS : 0);
 	cmd->out_iova_alignment = PAGE_SIZE;
 	while (ioas_usage_from(call->object, from, &usage)) {
 		cmd->out_ioasids++;
@@ -246,6 +248,20 @@ static long context_file_ioctl(struct file *file, unsigned int cmd, unsigned lon
 	return ioctl_dispatch(context_ops, ARRAY_SIZE(context_ops), file->private_data, cmd, arg);
 }
 
+static ssize_t context_file_read(struct file *file, char __user *buffer, size_t size, loff_t *offset)
+{
+	struct ioasidfd_context *ctx = file->private_data;
+
+	return event_queue_read(&ctx->events, buffer, size, file->f_flags & O_NONBLOCK);
+}
+
+static __poll_t context_file_poll(struct file *file, poll_table *wait)
+{
+	struct ioasidfd_context *ctx = file->private_data;
+
+	return event_queue_poll(&ctx->events, file, wait);
+}
+
 static int context_file_open(struct inode *inode, struct file *file)
 {
 	file->private_data = context_create();
@@ -257,6 +273,7 @@ static int context_file_release(struct inode *inode, struct file *file)
 	struct ioasidfd_context *ctx = file->private_data;
 
 	WRITE_ONCE(ctx->closed, true);
+	watch_remove_all(ctx);
 	ioas_free_all(ctx);
 	context_put(ctx);
 	return 0;
@@ -283,6 +300,8 @@ static const struct file_operations context_file_ops = {
 	.owner = THIS_MODULE,
 	.open = context_file_open,
 	.release = context_file_release,
+	.read = context_file_read,
+	.poll = context_file_poll,
 	.unlocked_ioctl = context_file_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.show_fdinfo = context_file_show_fdinfo,

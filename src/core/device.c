@@ -9,6 +9,7 @@
 
 #include "bus.h"
 #include "device.h"
+#include "frontend.h"
 #include "group.h"
 #include "ioas.h"
 
@@ -77,7 +78,8 @@ static void unbind_locked(struct ioasidfd_device *device)
 	device->group = NULL;
 }
 
-static int bind_locked(struct ioasidfd_device_file *file, struct ioasidfd_context *ctx, u32 *refusal)
+static int bind_locked(struct ioasidfd_device_file *file, struct ioasidfd_context *ctx, bool watch,
+		       u32 *refusal)
 {
 	struct ioasidfd_device *device = file->device;
 	struct dma_group *group;
@@ -90,7 +92,7 @@ static int bind_locked(struct ioasidfd_device_file *file, struct ioasidfd_contex
 		*refusal = IOASID_REFUSAL_ALREADY_BOUND;
 		return -EBUSY;
 	}
-	group = group_claim(device->dev, ctx, refusal);
+	group = group_claim(device->dev, ctx, watch, refusal);
 	if (IS_ERR(group))
 		return PTR_ERR(group);
 	rc = device->ops->enable(device->private);
@@ -103,14 +105,14 @@ static int bind_locked(struct ioasidfd_device_file *file, struct ioasidfd_contex
 	return 0;
 }
 
-int device_bind(struct ioasidfd_device_file *file, struct ioasidfd_context *ctx, u32 *refusal)
+int device_bind(struct ioasidfd_device_file *file, struct ioasidfd_context *ctx, bool watch, u32 *refusal)
 {
 	struct ioasidfd_device *device = file->device;
 	int rc;
 
 	device_lock(device->dev);
 	mutex_lock(&device->lock);
-	rc = bind_locked(file, ctx, refusal);
+	rc = bind_locked(file, ctx, watch, refusal);
 	mutex_unlock(&device->lock);
 	device_unlock(device->dev);
 	return rc;
@@ -244,6 +246,10 @@ struct ioasidfd_device *ioasidfd_device_register(struct device *dev, const struc
 
 	if (!device)
 		return ERR_PTR(-ENOMEM);
+	if (frontend_mark(dev)) {
+		kfree(device);
+		return ERR_PTR(-ENOMEM);
+	}
 	kref_init(&device->ref);
 	device->dev = get_device(dev);
 	device->ops = ops;
@@ -259,10 +265,13 @@ void ioasidfd_device_unregister(struct ioasidfd_device *device)
 {
 	mutex_lock(&device->lock);
 	device->present = false;
-	if (device->binder)
+	if (device->binder) {
+		group_note_revoked(device->group, dev_name(device->dev));
 		unbind_locked(device);
+	}
 	mutex_unlock(&device->lock);
 	wake_up_all(&device->gone);
+	frontend_unmark(device->dev);
 	kref_put(&device->ref, device_free);
 }
 EXPORT_SYMBOL_GPL(ioasidfd_device_unregister);

@@ -24,7 +24,7 @@
 #include "iova_map.h"
 
 /* The calls behind the ioctls of the same name; errors are theirs. No lock is held by the caller. */
-int device_bind(struct ioasidfd_device_file *file, struct ioasidfd_context *ctx, u32 *refusal);
+int device_bind(struct ioasidfd_device_file *file, struct ioasidfd_context *ctx, bool watch, u32 *refusal);
 int device_unbind(struct ioasidfd_device_file *file);
 int device_allow(struct ioasidfd_device_file *file, u32 ioasid, struct iova_range *conflict);
 int device_disallow(struct ioasidfd_device_file *file, u32 ioasid);

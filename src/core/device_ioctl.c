@@ -10,6 +10,7 @@
 #include "device.h"
 #include "ioctl.h"
 #include "ioctl_list.h"
+#include "observer.h"
 
 IOASIDFD_DEVICE_IOCTLS(IOCTL_HANDLER)
 
@@ -27,6 +28,7 @@ static int ioctl_get_region(struct ioctl_call *call, struct ioasid_device_region
 
 static int ioctl_get_owner(struct ioctl_call *call, struct ioasid_device_owner *cmd)
 {
+	observer_flush();
 	return device_get_owner(call->object, cmd) ?: ioctl_reply(call);
 }
 
@@ -52,7 +54,7 @@ static int ioctl_bind(struct ioctl_call *call, struct ioasid_device_bind *cmd)
 	ctx = context_get_from_fd(cmd->context_fd);
 	if (IS_ERR(ctx))
 		return PTR_ERR(ctx);
-	rc = device_bind(call->object, ctx, &cmd->out_refusal);
+	rc = device_bind(call->object, ctx, cmd->flags & IOASID_BIND_WATCH, &cmd->out_refusal);
 	context_put(ctx);
 	return rc;
 }

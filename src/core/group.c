@@ -8,11 +8,14 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 
 #include "../compat/compat.h"
 #include "attachment.h"
 #include "bus.h"
+#include "frontend.h"
 #include "group.h"
+#include "watch.h"
 
 static bool allow_unsafe_interrupts;
 module_param(allow_unsafe_interrupts, bool, 0644);
@@ -25,6 +28,10 @@ MODULE_PARM_DESC(allow_unsafe_interrupts,
  * @group: the group; holds a reference
  * @owner: the context; holds a reference
  * @nr_bound: bound devices; table lock
+ * @nr_refused: kernel drivers that were refused a device of the group; table lock, as the following
+ * @refused_time_ns: the last time, on CLOCK_BOOTTIME
+ * @refused_device: for which device
+ * @refused_driver: to which driver
  * @lock: protects what follows
  * @attachment: what the RIDs use, or NULL
  * @nr_allowed: devices that were allowed it
@@ -34,6 +41,10 @@ struct dma_group {
 	struct iommu_group *group;
 	struct ioasidfd_context *owner;
 	unsigned int nr_bound;
+	u64 nr_refused;
+	u64 refused_time_ns;
+	char refused_device[IOASID_NAME_SIZE];
+	char refused_driver[IOASID_NAME_SIZE];
 	struct mutex lock;
 	struct attachment *attachment;
 	unsigned int nr_allowed;
@@ -141,23 +152,50 @@ static struct dma_group *claim_locked(struct iommu_group *group, struct ioasidfd
 	return dma_group;
 }
 
-struct dma_group *group_claim(struct device *dev, struct ioasidfd_context *ctx, u32 *refusal)
+static struct dma_group *claim(struct device *dev, struct iommu_group *group, struct ioasidfd_context *ctx,
+			       u32 *refusal)
 {
-	struct iommu_group *group = iommu_group_get(dev);
 	struct dma_group *dma_group;
 	int rc;
 
-	if (!group)
-		return ERR_PTR(refuse(refusal, IOASID_REFUSAL_NO_IOMMU, -EOPNOTSUPP));
 	rc = check_platform(dev, group, refusal);
-	if (rc) {
-		iommu_group_put(group);
+	if (rc)
 		return ERR_PTR(rc);
-	}
-
 	mutex_lock(&groups_lock);
 	dma_group = claim_locked(group, ctx, refusal);
 	mutex_unlock(&groups_lock);
+	return dma_group;
+}
+
+/* The watch comes first, or the group could become free between being refused and being watched. */
+static struct dma_group *claim_or_watch(struct device *dev, struct iommu_group *group,
+					struct ioasidfd_context *ctx, u32 *refusal)
+{
+	struct dma_group *dma_group;
+	int rc = watch_add(ctx, group);
+
+	if (rc)
+		return ERR_PTR(rc);
+	/* A claim consumes the reference; the watch is undone with one of its own. */
+	iommu_group_ref_get(group);
+	dma_group = claim(dev, group, ctx, refusal);
+	if (*refusal != IOASID_REFUSAL_OWNED)
+		watch_remove(ctx, group);
+	iommu_group_put(group);
+	return dma_group;
+}
+
+struct dma_group *group_claim(struct device *dev, struct ioasidfd_context *ctx, bool watch, u32 *refusal)
+{
+	struct iommu_group *group;
+	struct dma_group *dma_group;
+
+	if (event_queue_prepare(&ctx->events))
+		return ERR_PTR(-ENOMEM);
+	group = iommu_group_get(dev);
+	if (!group)
+		return ERR_PTR(refuse(refusal, IOASID_REFUSAL_NO_IOMMU, -EOPNOTSUPP));
+	dma_group = watch ? claim_or_watch(dev, group, ctx, refusal) : claim(dev, group, ctx, refusal);
 	if (IS_ERR(dma_group))
 		iommu_group_put(group);
 	return dma_group;
@@ -175,6 +213,7 @@ void group_release(struct dma_group *group)
 	iommu_group_release_dma_owner(group->group);
 	mutex_unlock(&groups_lock);
 
+	watch_check(group->group);
 	iommu_group_put(group->group);
 	context_put(group->owner);
 	kfree(group);
@@ -219,6 +258,53 @@ void group_disallow(struct dma_group *group)
 		group->attachment = NULL;
 	}
 	mutex_unlock(&group->lock);
+}
+
+static void push_event(struct dma_group *dma_group, u32 type, const char *device, const char *driver,
+		       u64 time_ns)
+{
+	const struct event event = {
+		.type = type,
+		.group = iommu_group_id(dma_group->group),
+		.time_ns = time_ns,
+		.device = device,
+		.driver = driver,
+	};
+
+	event_queue_push(&dma_group->owner->events, &event);
+}
+
+void group_note_refusal(struct iommu_group *group, const char *device, const char *driver, u64 time_ns)
+{
+	struct dma_group *dma_group;
+
+	mutex_lock(&groups_lock);
+	dma_group = find_group(group);
+	if (dma_group) {
+		dma_group->nr_refused++;
+		dma_group->refused_time_ns = time_ns;
+		strscpy(dma_group->refused_device, device, sizeof(dma_group->refused_device));
+		strscpy(dma_group->refused_driver, driver, sizeof(dma_group->refused_driver));
+		push_event(dma_group, IOASID_EVENT_REFUSED, device, driver, time_ns);
+	}
+	mutex_unlock(&groups_lock);
+}
+
+void group_note_member(struct iommu_group *group, const char *device, bool added)
+{
+	u32 type = added ? IOASID_EVENT_DEVICE_ADDED : IOASID_EVENT_DEVICE_REMOVED;
+	struct dma_group *dma_group;
+
+	mutex_lock(&groups_lock);
+	dma_group = find_group(group);
+	if (dma_group)
+		push_event(dma_group, type, device, NULL, ktime_get_boottime_ns());
+	mutex_unlock(&groups_lock);
+}
+
+void group_note_revoked(struct dma_group *group, const char *device)
+{
+	push_event(group, IOASID_EVENT_REVOKED, device, NULL, ktime_get_boottime_ns());
 }
 
 u32 group_number(struct device *dev)
@@ -287,13 +373,15 @@ static int get_members(struct iommu_group *group, struct members *members)
 	return rc;
 }
 
-/* Is a driver of the wanted kind bound to @dev? If so, both are named. */
+/*
+ * Is a driver of the wanted kind bound to @dev? If so, both are named. Our own front-ends are never in the way.
+ */
 static bool name_if_bound(struct device *dev, bool manages_dma, struct ioasid_device_owner *owner)
 {
 	bool found;
 
 	device_lock(dev);
-	found = dev->driver && bus_driver_manages_dma(dev) == manages_dma;
+	found = dev->driver && bus_driver_manages_dma(dev) == manages_dma && !frontend_has(dev);
 	if (found) {
 		strscpy((char *)owner->out_device, dev_name(dev), sizeof(owner->out_device));
 		strscpy((char *)owner->out_driver, dev->driver->name, sizeof(owner->out_driver));
@@ -336,8 +424,14 @@ static bool describe_context(struct iommu_group *group, struct ioasid_device_own
 
 		owner->out_owner = IOASID_OWNER_CONTEXT;
 		owner->out_owner_flags |= READ_ONCE(ctx->closed) ? IOASID_OWNER_CLOSED : 0;
-		owner->out_pid = pid_vnr(ctx->opener);
+		owner->out_pid = context_opener_pid(ctx);
 		strscpy((char *)owner->out_command, ctx->command, sizeof(owner->out_command));
+		owner->out_num_refused = dma_group->nr_refused;
+		owner->out_refused_time_ns = dma_group->refused_time_ns;
+		strscpy((char *)owner->out_refused_device, dma_group->refused_device,
+			sizeof(owner->out_refused_device));
+		strscpy((char *)owner->out_refused_driver, dma_group->refused_driver,
+			sizeof(owner->out_refused_driver));
 	}
 	mutex_unlock(&groups_lock);
 	return dma_group;

@@ -16,7 +16,7 @@
 #include <linux/types.h>
 
 /* Room for the largest structure; a table row that does not fit does not compile. */
-#define IOCTL_MAX_SIZE 256
+#define IOCTL_MAX_SIZE 384
 
 /**
  * struct ioctl_call - one ioctl on its way

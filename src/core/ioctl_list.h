@@ -35,10 +35,10 @@
 	  out_name)                                                                                             \
 	X(DEVICE_GET_REGION, ioasid_device_region, get_region, out_length, 0, IOASIDFD_NO_RESERVED,             \
 	  out_region_flags, out_length)                                                                         \
-	X(DEVICE_GET_OWNER, ioasid_device_owner, get_owner, out_driver, 0, IOASIDFD_NO_RESERVED, out_owner,     \
-	  out_driver)                                                                                           \
-	X(DEVICE_BIND, ioasid_device_bind, bind, out_refusal, 0, IOASIDFD_NO_RESERVED, out_refusal,             \
-	  out_refusal)                                                                                          \
+	X(DEVICE_GET_OWNER, ioasid_device_owner, get_owner, out_refused_driver, 0, IOASIDFD_NO_RESERVED,        \
+	  out_owner, out_refused_driver)                                                                        \
+	X(DEVICE_BIND, ioasid_device_bind, bind, out_refusal, IOASID_BIND_WATCH, IOASIDFD_NO_RESERVED,          \
+	  out_refusal, out_refusal)                                                                             \
 	X(DEVICE_UNBIND, ioasid_device_unbind, unbind, flags, 0, IOASIDFD_NO_RESERVED, size, size)              \
 	X(DEVICE_ALLOW, ioasid_device_allow, allow, out_range, 0, IOASIDFD_RESERVED(ioasid_device_allow),       \
 	  out_range, out_range)                                                                                 \

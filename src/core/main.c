@@ -8,6 +8,8 @@
 #include "context_file.h"
 #include "ioas.h"
 #include "mapping.h"
+#include "observer.h"
+#include "owners_file.h"
 #include "pin.h"
 
 /* In the order in which they come up; they go in reverse. The device node is last: then everything is there. */
@@ -18,6 +20,8 @@ static const struct part {
 	{ pin_init, pin_exit },
 	{ mapping_init, mapping_exit },
 	{ ioas_init, ioas_exit },
+	{ observer_init, observer_exit },
+	{ owners_file_init, owners_file_exit },
 	{ context_file_init, context_file_exit },
 };
 

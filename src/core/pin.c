@@ -85,18 +85,33 @@ void pin_quota_current(struct pin_quota *quota)
 	quota->limit = limit == RLIM_INFINITY || capable(CAP_IPC_LOCK) ? U64_MAX : limit;
 }
 
-/* capable() leaves traces in the audit log: ask only when the answer matters. */
+/* The limit holds at every moment, so two callers that race for the last page do not both fail. */
+static bool add_within(atomic_long_t *locked, u64 nr_pages, u64 limit, u64 *now)
+{
+	long old = atomic_long_read(locked);
+
+	do {
+		*now = old;
+		if (old + nr_pages > limit)
+			return false;
+	} while (!atomic_long_try_cmpxchg(locked, &old, old + nr_pages));
+	return true;
+}
+
 static int charge_pages(struct pin_charge *charge, u64 nr_pages, struct pin_quota *quota)
 {
-	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
-	u64 locked = atomic_long_add_return(nr_pages, &charge->user->locked_vm);
+	unsigned long limit = rlimit(RLIMIT_MEMLOCK);
+	u64 now;
 
-	if (locked > limit && !capable(CAP_IPC_LOCK)) {
-		atomic_long_sub(nr_pages, &charge->user->locked_vm);
-		quota->locked = (locked - nr_pages) << PAGE_SHIFT;
-		quota->wanted = nr_pages << PAGE_SHIFT;
-		quota->limit = rlimit(RLIMIT_MEMLOCK);
-		return -EDQUOT;
+	if (!add_within(&charge->user->locked_vm, nr_pages, limit >> PAGE_SHIFT, &now)) {
+		/* capable() leaves traces in the audit log: ask only when the answer matters. */
+		if (!capable(CAP_IPC_LOCK)) {
+			quota->locked = now << PAGE_SHIFT;
+			quota->wanted = nr_pages << PAGE_SHIFT;
+			quota->limit = limit;
+			return -EDQUOT;
+		}
+		atomic_long_add(nr_pages, &charge->user->locked_vm);
 	}
 	atomic64_add(nr_pages, &charge->mm->pinned_vm);
 	return 0;

@@ -321,6 +321,52 @@ struct ioasid_query {
 #define IOASID_NAME_SIZE 64
 
 /**
+ * enum ioasid_event_type - &ioasid_event.type
+ * @IOASID_EVENT_LOST: @count events were dropped here because the queue was full
+ * @IOASID_EVENT_REFUSED: the kernel refused to bind @driver to @device, because the context owns the group. Needs
+ *	IOASID_CAP_REFUSALS
+ * @IOASID_EVENT_GROUP_FREE: a group that the context asked for with IOASID_BIND_WATCH has no owner any more. Another
+ *	may be faster: bind, and be prepared to wait again
+ * @IOASID_EVENT_DEVICE_ADDED: @device appeared in an owned group; it reaches what the group's other devices reach
+ * @IOASID_EVENT_DEVICE_REMOVED: @device of an owned group is gone
+ * @IOASID_EVENT_REVOKED: the binding of @device was ended from outside: it was removed, or its driver was unbound. Its
+ *	device files answer ENODEV
+ */
+enum ioasid_event_type {
+	IOASID_EVENT_LOST = 0,
+	IOASID_EVENT_REFUSED = 1,
+	IOASID_EVENT_GROUP_FREE = 2,
+	IOASID_EVENT_DEVICE_ADDED = 3,
+	IOASID_EVENT_DEVICE_REMOVED = 4,
+	IOASID_EVENT_REVOKED = 5,
+};
+
+/**
+ * struct ioasid_event - what read() on /dev/ioasid returns
+ * @size: bytes of this record: the next one, if read() returned more, starts that far on
+ * @type: one of &enum ioasid_event_type; a reader skips types that it does not know
+ * @time_ns: when it happened, on CLOCK_BOOTTIME
+ * @group: number of the IOMMU group, or IOASID_NO_GROUP
+ * @count: for IOASID_EVENT_LOST the number of events lost, else 1
+ * @device: the device, empty if there is no particular one
+ * @driver: the driver, likewise
+ *
+ * read() returns as many whole records as fit, waiting for the first one unless the file is O_NONBLOCK (EAGAIN). A
+ * buffer that is too small for a record is EINVAL. poll() reports POLLIN while there are any. The queue is bounded and
+ * nothing in the kernel waits for its reader: what does not fit is counted and reported as IOASID_EVENT_LOST in its
+ * place. A read() that fails with EFAULT has consumed nothing.
+ */
+struct ioasid_event {
+	__u32 size;
+	__u32 type;
+	__aligned_u64 time_ns;
+	__u32 group;
+	__u32 count;
+	__u8 device[IOASID_NAME_SIZE];
+	__u8 driver[IOASID_NAME_SIZE];
+};
+
+/**
  * enum ioasid_bus - &ioasid_device_info.out_bus
  * @IOASID_BUS_OTHER: a bus this header has no name for
  * @IOASID_BUS_PCI: PCI
@@ -446,6 +492,11 @@ enum ioasid_owner_flags {
  * @out_command: its command name at that time
  * @out_device: the device of the group that is in the way; empty if none is
  * @out_driver: the driver bound to it
+ * @out_num_refused: how many times a kernel driver was refused a device of the group since the owning context took
+ *	it; stays 0 without IOASID_CAP_REFUSALS
+ * @out_refused_time_ns: when that happened last, on CLOCK_BOOTTIME
+ * @out_refused_device: for which device
+ * @out_refused_driver: to which driver
  *
  * Who owns the DMA of the device's group, by name. It answers the question that an EBUSY from DEVICE_BIND
  * leaves open, and may be asked by anyone who holds a device file.
@@ -462,6 +513,10 @@ struct ioasid_device_owner {
 	__u8 out_command[16];
 	__u8 out_device[IOASID_NAME_SIZE];
 	__u8 out_driver[IOASID_NAME_SIZE];
+	__aligned_u64 out_num_refused;
+	__aligned_u64 out_refused_time_ns;
+	__u8 out_refused_device[IOASID_NAME_SIZE];
+	__u8 out_refused_driver[IOASID_NAME_SIZE];
 };
 #define IOASID_DEVICE_GET_OWNER _IO(IOASID_IOC_TYPE, IOASID_CMD_DEVICE_GET_OWNER)
 
@@ -490,9 +545,18 @@ enum ioasid_refusal {
 };
 
 /**
+ * enum ioasid_bind_flags - bits of &ioasid_device_bind.flags
+ * @IOASID_BIND_WATCH: if the group is owned by another (IOASID_REFUSAL_OWNED), tell the context with an
+ *	IOASID_EVENT_GROUP_FREE, once, when it no longer is
+ */
+enum ioasid_bind_flags {
+	IOASID_BIND_WATCH = 1 << 0,
+};
+
+/**
  * struct ioasid_device_bind - ioctl(IOASID_DEVICE_BIND), on a device file
  * @size: sizeof(struct ioasid_device_bind)
- * @flags: must be 0
+ * @flags: bits of &enum ioasid_bind_flags
  * @context_fd: an open /dev/ioasid
  * @out_refusal: after EBUSY, EPERM and EOPNOTSUPP one of &enum ioasid_refusal
  *
