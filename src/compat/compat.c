@@ -44,23 +44,32 @@ bool compat_group_has_isolated_msi(struct iommu_group *group)
 }
 #endif
 
-/* Long-term read pins unshare private pages since 6.2. */
-unsigned int compat_pin_flags(bool write)
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+/*
+ * A long-term pin for reading does not unshare every private page before 6.2; one for writing does, by force if the
+ * memory is mapped read-only. Force also overcomes missing read permission, so that is asked for first. Shared memory
+ * that is mapped read-only refuses even force, and needs none.
+ */
+static int pin_for_reading(unsigned long va, int nr, struct page **pages)
+{
+	int own, readable = pin_user_pages_fast(va, nr, FOLL_LONGTERM, pages);
+
+	if (readable <= 0)
+		return readable;
+	unpin_user_pages(pages, readable);
+	own = pin_user_pages_fast(va, readable, FOLL_LONGTERM | FOLL_WRITE | FOLL_FORCE, pages);
+	return own > 0 ? own : pin_user_pages_fast(va, readable, FOLL_LONGTERM, pages);
+}
+#else
+static int pin_for_reading(unsigned long va, int nr, struct page **pages)
+{
+	return pin_user_pages_fast(va, nr, FOLL_LONGTERM, pages);
+}
+#endif
+
+int compat_pin_user_pages(unsigned long va, int nr, bool write, struct page **pages)
 {
 	if (write)
-		return FOLL_LONGTERM | FOLL_WRITE;
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
-	return FOLL_LONGTERM | FOLL_WRITE | FOLL_FORCE;
-#else
-	return FOLL_LONGTERM;
-#endif
-}
-
-unsigned int compat_pin_flags_fallback(bool write)
-{
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
-	return write ? 0 : FOLL_LONGTERM;
-#else
-	return 0;
-#endif
+		return pin_user_pages_fast(va, nr, FOLL_LONGTERM | FOLL_WRITE, pages);
+	return pin_for_reading(va, nr, pages);
 }

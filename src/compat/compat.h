@@ -53,22 +53,19 @@ int compat_map(struct iommu_domain *domain, unsigned long iova, phys_addr_t padd
 bool compat_group_has_isolated_msi(struct iommu_group *group);
 
 /**
- * compat_pin_flags() - FOLL_ flags for a long-term pin that a device will use
- * @write: will the device write?
+ * compat_pin_user_pages() - pin memory of the current task for a device, for as long as it takes
+ * @va: first address, page aligned
+ * @nr: number of pages
+ * @write: will the device write? The memory must be writable then; it must be readable in any case
+ * @pages: where to put the pages
  *
- * A private page that is only read must be made the process's own first, or a later write by the process
- * leaves the device with the old page. Kernels from 6.2 do that for every long-term pin; on 6.1 the pin has to ask
- * for write access, by force if the memory is mapped read-only.
- */
-unsigned int compat_pin_flags(bool write);
-
-/**
- * compat_pin_flags_fallback() - flags to retry a refused read-only pin with, or 0
+ * The pages are the ones that the task sees, now and after it has written to them: a private page that it shares with
+ * another process, with the page cache or with the zero page is made its own first.
  *
- * On 6.1 the flags above are refused for shared memory that is mapped read-only, where there is nothing to make
- * private.
+ * Context: may sleep; no lock of the memory management is held.
+ * Return: how many pages were pinned, from the start; or a negative errno, or 0.
  */
-unsigned int compat_pin_flags_fallback(bool write);
+int compat_pin_user_pages(unsigned long va, int nr, bool write, struct page **pages);
 
 /* vm_flags can be assigned to before 6.3 only. */
 static inline void compat_vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
@@ -106,5 +103,21 @@ static inline struct class *compat_class_create(const char *name)
 	return class_create(name);
 #endif
 }
+
+/* A platform driver's remove() returns nothing since 6.11: defines compat_@remove from a @remove that never did. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+#define COMPAT_PLATFORM_REMOVE(remove)                              \
+	static int compat_##remove(struct platform_device *pdev)    \
+	{                                                           \
+		remove(pdev);                                       \
+		return 0;                                           \
+	}
+#else
+#define COMPAT_PLATFORM_REMOVE(remove)                              \
+	static void compat_##remove(struct platform_device *pdev)   \
+	{                                                           \
+		remove(pdev);                                       \
+	}
+#endif
 
 #endif

@@ -224,15 +224,12 @@ int pin_buffer_fill(struct pin_buffer *buffer, const struct pins *pins)
 {
 	unsigned long va = pins->user_va + (pins->nr_pinned << PAGE_SHIFT);
 	unsigned int wanted = next_chunk(buffer, pins, va);
-	unsigned int fallback = compat_pin_flags_fallback(pins->write);
 	int rc;
 
 	if (fatal_signal_pending(current))
 		return -EINTR;
 
-	rc = pin_user_pages_fast(va, wanted, compat_pin_flags(pins->write), buffer->pages);
-	if (rc <= 0 && fallback)
-		rc = pin_user_pages_fast(va, wanted, fallback, buffer->pages);
+	rc = compat_pin_user_pages(va, wanted, pins->write, buffer->pages);
 	if (rc > 0) {
 		buffer->nr = rc;
 		return 0;

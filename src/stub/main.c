@@ -7,6 +7,7 @@
 
 #include "node.h"
 #include "pci.h"
+#include "platform.h"
 
 static int __init ioasidfd_stub_init(void)
 {
@@ -17,12 +18,22 @@ static int __init ioasidfd_stub_init(void)
 		return rc;
 	rc = pci_stub_init();
 	if (rc)
-		node_exit();
+		goto err_node;
+	rc = platform_stub_init();
+	if (rc)
+		goto err_pci;
+	return 0;
+
+err_pci:
+	pci_stub_exit();
+err_node:
+	node_exit();
 	return rc;
 }
 
 static void __exit ioasidfd_stub_exit(void)
 {
+	platform_stub_exit();
 	pci_stub_exit();
 	node_exit();
 }

@@ -219,6 +219,13 @@ void node_revoke_access(struct node *node)
 	mutex_unlock(&node->access_lock);
 }
 
+void node_region_init(struct node_region *region, const struct resource *resource)
+{
+	region->start = resource->start;
+	region->length = resource_size(resource);
+	region->can_mmap = PAGE_ALIGNED(region->start) && PAGE_ALIGNED(region->length);
+}
+
 int node_get_region(const struct node *node, struct ioasid_device_region *region)
 {
 	const struct node_region *from;

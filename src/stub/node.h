@@ -15,6 +15,7 @@
 #define IOASIDFD_STUB_NODE_H
 
 #include <linux/ioasidfd.h>
+#include <linux/ioport.h>
 #include <linux/types.h>
 
 struct node;
@@ -32,6 +33,9 @@ struct node_region {
 	u64 length;
 	bool can_mmap;
 };
+
+/* A region for a memory resource: one that shares a page with something else must not be mapped. */
+void node_region_init(struct node_region *region, const struct resource *resource);
 
 int node_init(void);
 void node_exit(void);

@@ -85,18 +85,13 @@ static const struct ioasidfd_device_ops pci_stub_ops = {
 	.get_region = pci_stub_get_region,
 };
 
-/* A BAR that shares its page with something else must not be mapped. */
 static void read_bars(struct pci_dev *pdev, struct node_region *regions)
 {
 	unsigned int i;
 
-	for (i = 0; i < NODE_MAX_REGIONS; i++) {
-		if (!(pci_resource_flags(pdev, i) & IORESOURCE_MEM) || !pci_resource_len(pdev, i))
-			continue;
-		regions[i].start = pci_resource_start(pdev, i);
-		regions[i].length = pci_resource_len(pdev, i);
-		regions[i].can_mmap = PAGE_ALIGNED(regions[i].start) && PAGE_ALIGNED(regions[i].length);
-	}
+	for (i = 0; i < NODE_MAX_REGIONS; i++)
+		if (pci_resource_flags(pdev, i) & IORESOURCE_MEM && pci_resource_len(pdev, i))
+			node_region_init(&regions[i], &pdev->resource[i]);
 }
 
 static int pci_stub_probe(struct pci_dev *pdev, const struct pci_device_id *id)
