@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The in-kernel API of ioasidfd, for front-ends: drivers that give user space a file for a device. The stub drivers of
- * this project are built on nothing else.
+ * The in-kernel API of ioasidfd, for front-ends: drivers that give user space a file for a device.
+ * The stub drivers of this project are built on nothing else.
  *
- * A front-end registers each device it is bound to, opens a &struct ioasidfd_device_file for each open of its node,
- * and hands ioctls that it does not know itself to ioasidfd_device_ioctl(). Everything about ownership and address
- * spaces happens behind that; the front-end is asked to make the device work and to silence it.
+ * A front-end registers each device it is bound to, opens a &struct ioasidfd_device_file for each
+ * open of its node, and hands ioctls that it does not know itself to ioasidfd_device_ioctl().
+ * Everything about ownership and address spaces happens behind that; the front-end is asked to make
+ * the device work and to silence it.
  *
- * Lifetimes: a &struct ioasidfd_device lives until it is unregistered and its last file is released, in either order.
- * The callbacks are not called after ioasidfd_device_unregister() has returned.
+ * Lifetimes: a &struct ioasidfd_device lives until it is unregistered and its last file is
+ * released, in either order. The callbacks are not called after ioasidfd_device_unregister() has
+ * returned.
  *
- * Driver requirements: the driver sets driver_managed_dma, so that its being bound does not count as use by the
- * kernel, and unregisters the device in its remove().
+ * Driver requirements: the driver sets driver_managed_dma, so that its being bound does not count
+ * as use by the kernel, and unregisters the device in its remove().
  */
 #ifndef _LINUX_IOASIDFD_H
 #define _LINUX_IOASIDFD_H
@@ -26,16 +28,18 @@ struct ioasidfd_device_file;
 
 /**
  * struct ioasidfd_device_ops - what a front-end does for its device
- * @enable: make the device able to do DMA. Ownership has been taken and all DMA of the group is blocked. 0 or a
- *	negative errno, which goes to the caller of IOASID_DEVICE_BIND.
- * @quiesce: undo @enable: when it returns the device does no DMA and user space cannot make it do any, neither now
- *	nor after the device returns to the kernel. Cannot fail. Called once for each successful @enable.
- * @get_info: fill the members that only the front-end knows: out_num_regions, out_capabilities (bits are added to
- *	those set already), and the PCI ones. May be called at any time between registering and unregistering.
+ * @enable: make the device able to do DMA. Ownership has been taken and all DMA of the group is
+ * 	blocked. 0 or a negative errno, which goes to the caller of IOASID_DEVICE_BIND.
+ * @quiesce: undo @enable: when it returns the device does no DMA and user space cannot make it do
+ * 	any, neither now nor after the device returns to the kernel. Cannot fail. Called once for
+ * 	each successful @enable.
+ * @get_info: fill the members that only the front-end knows: out_num_regions, out_capabilities
+ * 	(bits are added to those set already), and the PCI ones. May be called at any time between
+ * 	registering and unregistering.
  * @get_region: fill the outputs for @region->index; -ENOENT for a region that cannot exist.
  *
- * All are required. Context: the device lock is held for @enable and @quiesce; all may sleep. Calls for one device
- * never overlap.
+ * All are required. Context: the device lock is held for @enable and @quiesce; all may sleep. Calls
+ * for one device never overlap.
  */
 struct ioasidfd_device_ops {
 	int (*enable)(void *private);
@@ -60,8 +64,8 @@ struct ioasidfd_device *ioasidfd_device_register(struct device *dev, const struc
  * ioasidfd_device_unregister() - the device goes away
  * @device: from ioasidfd_device_register()
  *
- * Ends a binding there and then, as IOASID_DEVICE_UNBIND does, without waiting for user space. Files that are still
- * open get ENODEV from here on and POLLHUP.
+ * Ends a binding there and then, as IOASID_DEVICE_UNBIND does, without waiting for user space.
+ * Files that are still open get ENODEV from here on and POLLHUP.
  *
  * Context: remove(), with the device lock held. May sleep.
  */
@@ -69,7 +73,8 @@ void ioasidfd_device_unregister(struct ioasidfd_device *device);
 
 /**
  * ioasidfd_device_open() - a file for a registered device was opened
- * @device: the device. The caller makes sure that it has not been unregistered, or holds another file of it.
+ * @device: the device. The caller makes sure that it has not been unregistered, or holds another
+ * 	file of it.
  *
  * Context: may sleep.
  * Return: what stands for the file in the calls below, or an ERR_PTR: -ENOMEM.
@@ -111,8 +116,8 @@ __poll_t ioasidfd_device_poll(struct ioasidfd_device_file *file, struct file *fi
  * ioasidfd_device_is_bound() - is the device bound through this file, now?
  * @file: the file
  *
- * A front-end that lets user space touch the device checks this under a lock that its quiesce() takes as well: between
- * enable() and quiesce() the answer does not change.
+ * A front-end that lets user space touch the device checks this under a lock that its quiesce()
+ * takes as well: between enable() and quiesce() the answer does not change.
  *
  * Context: any.
  */

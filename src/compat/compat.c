@@ -17,7 +17,8 @@ struct iommu_domain *compat_domain_alloc(struct device *dev)
 }
 
 /* iommu_map() takes allocation flags since 6.3. */
-int compat_map(struct iommu_domain *domain, unsigned long iova, phys_addr_t paddr, size_t size, int prot)
+int compat_map(struct iommu_domain *domain, unsigned long iova, phys_addr_t paddr, size_t size,
+	       int prot)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 	return iommu_map(domain, iova, paddr, size, prot);
@@ -35,7 +36,8 @@ static int lacks_interrupt_remapping(struct device *dev, void *unused)
 /* iommu_group_has_isolated_msi() exists since 6.3. */
 bool compat_group_has_isolated_msi(struct iommu_group *group)
 {
-	return irq_domain_check_msi_remap() || !iommu_group_for_each_dev(group, NULL, lacks_interrupt_remapping);
+	return irq_domain_check_msi_remap() ||
+	       !iommu_group_for_each_dev(group, NULL, lacks_interrupt_remapping);
 }
 #else
 bool compat_group_has_isolated_msi(struct iommu_group *group)
@@ -46,9 +48,9 @@ bool compat_group_has_isolated_msi(struct iommu_group *group)
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 /*
- * A long-term pin for reading does not unshare every private page before 6.2; one for writing does, by force if the
- * memory is mapped read-only. Force also overcomes missing read permission, so that is asked for first. Shared memory
- * that is mapped read-only refuses even force, and needs none.
+ * A long-term pin for reading does not unshare every private page before 6.2; one for writing does,
+ * by force if the memory is mapped read-only. Force also overcomes missing read permission, so that
+ * is asked for first. Shared memory that is mapped read-only refuses even force, and needs none.
  */
 static int pin_for_reading(unsigned long va, int nr, struct page **pages)
 {

@@ -2,8 +2,8 @@
 /*
  * What differs between the supported kernels, behind names and meanings of our own.
  *
- * Nothing outside this folder asks for a kernel version. Each entry says which kernel makes it obsolete, so that
- * it can be deleted when that kernel is the oldest one supported.
+ * Nothing outside this folder asks for a kernel version. Each entry says which kernel makes it
+ * obsolete, so that it can be deleted when that kernel is the oldest one supported.
  */
 #ifndef IOASIDFD_COMPAT_H
 #define IOASIDFD_COMPAT_H
@@ -23,8 +23,8 @@
  * compat_domain_alloc() - allocate an empty page table that a device's IOMMU can use
  * @dev: device with an IOMMU group
  *
- * Before the first attach the page sizes and the aperture of the domain may not be the final ones, and some
- * drivers cannot map yet: attach, then read them, then map. Free with iommu_domain_free().
+ * Before the first attach the page sizes and the aperture of the domain may not be the final ones,
+ * and some drivers cannot map yet: attach, then read them, then map. Free with iommu_domain_free().
  *
  * Context: may sleep.
  * Return: the domain or an ERR_PTR.
@@ -32,7 +32,8 @@
 struct iommu_domain *compat_domain_alloc(struct device *dev);
 
 /**
- * compat_map() - iommu_map() with page tables charged to the caller's memory cgroup where the kernel can
+ * compat_map() - iommu_map() with page tables charged to the caller's memory cgroup where the
+ * kernel can
  * @domain: attached domain
  * @iova: first address
  * @paddr: first physical address
@@ -42,7 +43,8 @@ struct iommu_domain *compat_domain_alloc(struct device *dev);
  * Context: may sleep. Concurrent calls on ranges that do not overlap are fine.
  * Return: 0 or a negative errno; then nothing of the range is mapped.
  */
-int compat_map(struct iommu_domain *domain, unsigned long iova, phys_addr_t paddr, size_t size, int prot);
+int compat_map(struct iommu_domain *domain, unsigned long iova, phys_addr_t paddr, size_t size,
+	       int prot);
 
 /**
  * compat_group_has_isolated_msi() - can no device of the group reach another's interrupts?
@@ -59,8 +61,9 @@ bool compat_group_has_isolated_msi(struct iommu_group *group);
  * @write: will the device write? The memory must be writable then; it must be readable in any case
  * @pages: where to put the pages
  *
- * The pages are the ones that the task sees, now and after it has written to them: a private page that it shares with
- * another process, with the page cache or with the zero page is made its own first.
+ * The pages are the ones that the task sees, now and after it has written to them: a private page
+ * that it shares with another process, with the page cache or with the zero page is made its own
+ * first.
  *
  * Context: may sleep; no lock of the memory management is held.
  * Return: how many pages were pinned, from the start; or a negative errno, or 0.
@@ -78,12 +81,14 @@ static inline void compat_vm_flags_set(struct vm_area_struct *vma, vm_flags_t fl
 }
 
 /* Bus types are constant since 6.4. */
-static inline int compat_bus_register_notifier(const struct bus_type *bus, struct notifier_block *nb)
+static inline int compat_bus_register_notifier(const struct bus_type *bus,
+					       struct notifier_block *nb)
 {
 	return bus_register_notifier((struct bus_type *)bus, nb);
 }
 
-static inline int compat_bus_unregister_notifier(const struct bus_type *bus, struct notifier_block *nb)
+static inline int compat_bus_unregister_notifier(const struct bus_type *bus,
+						 struct notifier_block *nb)
 {
 	return bus_unregister_notifier((struct bus_type *)bus, nb);
 }
@@ -104,19 +109,22 @@ static inline struct class *compat_class_create(const char *name)
 #endif
 }
 
-/* A platform driver's remove() returns nothing since 6.11: defines compat_@remove from a @remove that never did. */
+/*
+ * A platform driver's remove() returns nothing since 6.11: defines compat_@remove from a @remove
+ * that never did.
+ */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
-#define COMPAT_PLATFORM_REMOVE(remove)                              \
-	static int compat_##remove(struct platform_device *pdev)    \
-	{                                                           \
-		remove(pdev);                                       \
-		return 0;                                           \
+#define COMPAT_PLATFORM_REMOVE(remove)                           \
+	static int compat_##remove(struct platform_device *pdev) \
+	{                                                        \
+		remove(pdev);                                    \
+		return 0;                                        \
 	}
 #else
-#define COMPAT_PLATFORM_REMOVE(remove)                              \
-	static void compat_##remove(struct platform_device *pdev)   \
-	{                                                           \
-		remove(pdev);                                       \
+#define COMPAT_PLATFORM_REMOVE(remove)                            \
+	static void compat_##remove(struct platform_device *pdev) \
+	{                                                         \
+		remove(pdev);                                     \
 	}
 #endif
 

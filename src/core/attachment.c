@@ -86,7 +86,10 @@ static void rebuild_windows(struct ioas *ioas)
 					     attachment->reserved[i].last);
 }
 
-/* Room for one more attachment with a domain of its own, so that nothing has to be allocated once it is there. */
+/*
+ * Room for one more attachment with a domain of its own, so that nothing has to be allocated once
+ * it is there.
+ */
 static int grow_windows(struct ioas *ioas, const struct attachment *joining)
 {
 	struct iova_windows *windows = &ioas->windows;
@@ -164,18 +167,21 @@ static int check_range(struct ioas *ioas, u64 start, u64 last, struct iova_range
 	return -EADDRINUSE;
 }
 
-static int check_reserved(struct ioas *ioas, const struct attachment *attachment, struct iova_range *conflict)
+static int check_reserved(struct ioas *ioas, const struct attachment *attachment,
+			  struct iova_range *conflict)
 {
 	unsigned int i;
 	int rc = 0;
 
 	for (i = 0; i < attachment->nr_reserved && !rc; i++)
-		rc = check_range(ioas, attachment->reserved[i].start, attachment->reserved[i].last, conflict);
+		rc = check_range(ioas, attachment->reserved[i].start, attachment->reserved[i].last,
+				 conflict);
 	return rc;
 }
 
 /* Attaching may shrink the aperture, also that of a domain that was there before. */
-static int check_aperture(struct ioas *ioas, const struct domain *domain, struct iova_range *conflict)
+static int check_aperture(struct ioas *ioas, const struct domain *domain,
+			  struct iova_range *conflict)
 {
 	struct iova_range aperture = usable_aperture(domain);
 	int rc = 0;
@@ -187,7 +193,8 @@ static int check_aperture(struct ioas *ioas, const struct domain *domain, struct
 	return rc;
 }
 
-static int attach_domain(struct attachment *attachment, struct device *dev, struct iova_range *conflict)
+static int attach_domain(struct attachment *attachment, struct device *dev,
+			 struct iova_range *conflict)
 {
 	struct ioas *ioas = attachment->ioas;
 	struct domain *domain;
@@ -209,7 +216,8 @@ static int attach_domain(struct attachment *attachment, struct device *dev, stru
 	return 0;
 }
 
-static int attach_locked(struct attachment *attachment, struct device *dev, struct iova_range *conflict)
+static int attach_locked(struct attachment *attachment, struct device *dev,
+			 struct iova_range *conflict)
 {
 	struct ioas *ioas = attachment->ioas;
 	int rc;
@@ -231,8 +239,8 @@ static int attach_locked(struct attachment *attachment, struct device *dev, stru
 	return rc;
 }
 
-struct attachment *attachment_create(struct ioas *ioas, struct iommu_group *group, struct device *dev,
-				     struct iova_range *conflict)
+struct attachment *attachment_create(struct ioas *ioas, struct iommu_group *group,
+				     struct device *dev, struct iova_range *conflict)
 {
 	struct attachment *attachment = attachment_alloc(ioas, group);
 	int rc;

@@ -2,9 +2,9 @@
 /*
  * Attachments: which IOMMU groups use an address space, and which IOVAs that leaves.
  *
- * Owns the connection of one group's RIDs to one address space, and the address space's windows: the IOVAs that every
- * attached group can reach. Knows groups, and nothing of who owns them: the caller owns the group and keeps at least
- * one of its devices present.
+ * Owns the connection of one group's RIDs to one address space, and the address space's windows:
+ * the IOVAs that every attached group can reach. Knows groups, and nothing of who owns them: the
+ * caller owns the group and keeps at least one of its devices present.
  *
  * Lifetimes: an attachment holds its address space. Ending it cannot fail and does not allocate.
  */
@@ -19,12 +19,12 @@ void attachment_init(struct ioas *ioas);
 void attachment_exit(struct ioas *ioas);
 
 /*
- * Let the RIDs of @group, of which @dev is a device, use the address space. When this returns everything mapped is
- * visible to them. -ENOENT: it was freed. -EADDRINUSE: @conflict is a mapping out of their reach. -EOPNOTSUPP,
- * -ENOMEM, -EBUSY, -EINTR. May sleep; takes &ioas.lock.
+ * Let the RIDs of @group, of which @dev is a device, use the address space. When this returns
+ * everything mapped is visible to them. -ENOENT: it was freed. -EADDRINUSE: @conflict is a mapping
+ * out of their reach. -EOPNOTSUPP, -ENOMEM, -EBUSY, -EINTR. May sleep; takes &ioas.lock.
  */
-struct attachment *attachment_create(struct ioas *ioas, struct iommu_group *group, struct device *dev,
-				     struct iova_range *conflict);
+struct attachment *attachment_create(struct ioas *ioas, struct iommu_group *group,
+				     struct device *dev, struct iova_range *conflict);
 
 /* Block the group's DMA and let go of the address space. May sleep; takes &ioas.lock. */
 void attachment_destroy(struct attachment *attachment);

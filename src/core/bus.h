@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The buses on which DMA ownership means something: those whose dma_configure() consults it and whose refusal stops
- * a driver from being bound. Owns what has to be known about each; everything else is the same for all of them.
+ * The buses on which DMA ownership means something: those whose dma_configure() consults it and
+ * whose refusal stops a driver from being bound. Owns what has to be known about each; everything
+ * else is the same for all of them.
  */
 #ifndef IOASIDFD_BUS_H
 #define IOASIDFD_BUS_H
@@ -12,8 +13,8 @@
 bool bus_enforces_ownership(const struct device *dev);
 
 /*
- * Does the bound driver leave DMA to somebody else (driver_managed_dma)? Caller holds the device lock and has seen
- * that there is a driver. On other buses: no.
+ * Does the bound driver leave DMA to somebody else (driver_managed_dma)? Caller holds the device
+ * lock and has seen that there is a driver. On other buses: no.
  */
 bool bus_driver_manages_dma(const struct device *dev);
 

@@ -60,8 +60,8 @@ pid_t context_opener_pid(const struct ioasidfd_context *ctx)
 
 int context_reserve_id(struct ioasidfd_context *ctx, u32 *id)
 {
-	int rc = xa_alloc_cyclic(&ctx->ioases, id, NULL, XA_LIMIT(1, CONTEXT_MAX_IOASIDS), &ctx->next_id,
-				 GFP_KERNEL_ACCOUNT);
+	int rc = xa_alloc_cyclic(&ctx->ioases, id, NULL, XA_LIMIT(1, CONTEXT_MAX_IOASIDS),
+				 &ctx->next_id, GFP_KERNEL_ACCOUNT);
 
 	if (rc == -EBUSY)
 		return -ENOSPC;

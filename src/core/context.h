@@ -2,12 +2,13 @@
 /*
  * A context: what one open of /dev/ioasid holds.
  *
- * Owns the numbers (IOASIDs) and knows which I/O address space each stands for, without looking into it. It does
- * not know files, devices or pages.
+ * Owns the numbers (IOASIDs) and knows which I/O address space each stands for, without looking
+ * into it. It does not know files, devices or pages.
  *
- * Lifetimes: the file holds a reference, so does every I/O address space and every group that is owned by the
- * context; it is freed with the last of them. A number is taken by context_reserve_id() and returned by
- * context_release_id() when nothing can refer to its address space any more, so it is never given out twice.
+ * Lifetimes: the file holds a reference, so does every I/O address space and every group that is
+ * owned by the context; it is freed with the last of them. A number is taken by
+ * context_reserve_id() and returned by context_release_id() when nothing can refer to its address
+ * space any more, so it is never given out twice.
  *
  * Locks: the table of numbers has its own; lookups run under RCU.
  */

@@ -41,7 +41,8 @@ static int ioctl_get_info(struct ioctl_call *call, struct ioasid_info *cmd)
 
 	cmd->out_abi_version = IOASID_ABI_VERSION;
 	cmd->out_max_ioasids = CONTEXT_MAX_IOASIDS;
-	cmd->out_capabilities = IOASID_CAP_RID | (observer_sees_refusals() ? IOASID_CAP_REFUSALS : 0);
+	cmd->out_capabilities = IOASID_CAP_RID |
+				(observer_sees_refusals() ? IOASID_CAP_REFUSALS : 0);
 	cmd->out_iova_alignment = PAGE_SIZE;
 	while (ioas_usage_from(call->object, from, &usage)) {
 		cmd->out_ioasids++;
@@ -201,7 +202,10 @@ static int copy_windows(struct ioas *ioas, struct ioasid_iova_ranges *cmd)
 	windows = kcalloc(count, sizeof(*windows), GFP_KERNEL_ACCOUNT);
 	if (!windows)
 		return -ENOMEM;
-	/* A device that is allowed the address space meanwhile may add ranges: those are not copied. */
+	/*
+	 * A device that is allowed the address space meanwhile may add ranges: those are not
+	 * copied.
+	 */
 	now = attachment_windows(ioas, windows, count);
 	nr = min3(cmd->num_ranges, now, count);
 	if (!copy_to_user(u64_to_user_ptr(cmd->ranges), windows, nr * sizeof(*windows))) {
@@ -233,7 +237,8 @@ static int ioctl_query(struct ioctl_call *call, struct ioasid_query *cmd)
 
 	if (!ioas)
 		return -ENOENT;
-	rc = mapping_query(ioas, cmd->iova, cmd->flags & IOASID_QUERY_NEXT ? U64_MAX : cmd->iova, &view);
+	rc = mapping_query(ioas, cmd->iova, cmd->flags & IOASID_QUERY_NEXT ? U64_MAX : cmd->iova,
+			   &view);
 	ioas_put(ioas);
 	if (rc)
 		return rc;
@@ -248,7 +253,8 @@ static long context_file_ioctl(struct file *file, unsigned int cmd, unsigned lon
 	return ioctl_dispatch(context_ops, ARRAY_SIZE(context_ops), file->private_data, cmd, arg);
 }
 
-static ssize_t context_file_read(struct file *file, char __user *buffer, size_t size, loff_t *offset)
+static ssize_t context_file_read(struct file *file, char __user *buffer, size_t size,
+				 loff_t *offset)
 {
 	struct ioasidfd_context *ctx = file->private_data;
 
@@ -286,9 +292,9 @@ static void context_file_show_fdinfo(struct seq_file *seq, struct file *file)
 
 	seq_printf(seq, "ioasid-abi:\t%u\n", IOASID_ABI_VERSION);
 	while (!seq_has_overflowed(seq) && ioas_usage_from(file->private_data, from, &usage)) {
-		seq_printf(seq, "ioasid:\t%u mappings=%llu bytes=%llu devices=%u state=%s\n", usage.id,
-			   usage.nr_mappings, usage.nr_mapped_pages << PAGE_SHIFT, usage.nr_devices,
-			   usage.freed ? "freed" : "live");
+		seq_printf(seq, "ioasid:\t%u mappings=%llu bytes=%llu devices=%u state=%s\n",
+			   usage.id, usage.nr_mappings, usage.nr_mapped_pages << PAGE_SHIFT,
+			   usage.nr_devices, usage.freed ? "freed" : "live");
 		from = usage.id + 1;
 		count++;
 		cond_resched();

@@ -22,7 +22,8 @@
  * @gone: wakes up when the device goes
  * @lock: protects what follows
  * @present: not unregistered yet
- * @binder: the file it is bound through, or NULL; read without the lock by ioasidfd_device_is_bound()
+ * @binder: the file it is bound through, or NULL; read without the lock by
+ * 	ioasidfd_device_is_bound()
  * @group: its group, while bound
  * @allowed: the address space that its RID may use, while bound; holds a reference
  */
@@ -105,7 +106,8 @@ static int bind_locked(struct ioasidfd_device_file *file, struct ioasidfd_contex
 	return 0;
 }
 
-int device_bind(struct ioasidfd_device_file *file, struct ioasidfd_context *ctx, bool watch, u32 *refusal)
+int device_bind(struct ioasidfd_device_file *file, struct ioasidfd_context *ctx, bool watch,
+		u32 *refusal)
 {
 	struct ioasidfd_device *device = file->device;
 	int rc;
@@ -224,7 +226,10 @@ int device_get_owner(struct ioasidfd_device_file *file, struct ioasid_device_own
 	struct iommu_group *group = NULL;
 	bool present, this_file;
 
-	/* A device that is present keeps its group. Naming drivers takes device locks, which come before this one. */
+	/*
+	 * A device that is present keeps its group. Naming drivers takes device locks, which come
+	 * before this one.
+	 */
 	mutex_lock(&device->lock);
 	present = device->present;
 	this_file = device->binder == file;
@@ -239,8 +244,8 @@ int device_get_owner(struct ioasidfd_device_file *file, struct ioasid_device_own
 	return group_describe_owner(group, owner);
 }
 
-struct ioasidfd_device *ioasidfd_device_register(struct device *dev, const struct ioasidfd_device_ops *ops,
-						 void *private)
+struct ioasidfd_device *
+ioasidfd_device_register(struct device *dev, const struct ioasidfd_device_ops *ops, void *private)
 {
 	struct ioasidfd_device *device = kzalloc(sizeof(*device), GFP_KERNEL);
 
@@ -296,7 +301,8 @@ void ioasidfd_device_release(struct ioasidfd_device_file *file)
 }
 EXPORT_SYMBOL_GPL(ioasidfd_device_release);
 
-__poll_t ioasidfd_device_poll(struct ioasidfd_device_file *file, struct file *filp, poll_table *wait)
+__poll_t ioasidfd_device_poll(struct ioasidfd_device_file *file, struct file *filp,
+			      poll_table *wait)
 {
 	poll_wait(filp, &file->device->gone, wait);
 	return READ_ONCE(file->device->present) ? 0 : EPOLLHUP | EPOLLERR;

@@ -33,8 +33,9 @@ static int ioctl_get_owner(struct ioctl_call *call, struct ioasid_device_owner *
 }
 
 /*
- * The successful outcome of the following calls has nothing to tell: their outputs stay zero. So the reply is written
- * first, and written again, by the dispatcher, when there is an error to explain.
+ * The successful outcome of the following calls has nothing to tell: their outputs stay zero. So
+ * the reply is written first, and written again, by the dispatcher, when there is an error to
+ * explain.
  */
 static int reply_in_advance(struct ioctl_call *call)
 {

@@ -27,7 +27,8 @@ static struct domain *attach_existing(struct domains *domains, struct iommu_grou
 	return NULL;
 }
 
-static struct domain *attach_new(struct domains *domains, struct iommu_group *group, struct device *dev)
+static struct domain *attach_new(struct domains *domains, struct iommu_group *group,
+				 struct device *dev)
 {
 	struct domain *domain;
 	int rc = -ENOMEM;
@@ -60,8 +61,8 @@ err_free:
 	return ERR_PTR(rc == -EINVAL ? -EOPNOTSUPP : rc);
 }
 
-struct domain *domains_attach(struct domains *domains, struct iommu_group *group, struct device *dev,
-			      bool *is_new)
+struct domain *domains_attach(struct domains *domains, struct iommu_group *group,
+			      struct device *dev, bool *is_new)
 {
 	struct domain *domain = attach_existing(domains, group);
 
@@ -87,7 +88,8 @@ static bool undo_map(struct domain *domain, u64 iova, u64 length)
 	return !length || !WARN_ON(iommu_unmap(domain->domain, iova, length) != length);
 }
 
-int domain_map_pins(struct domain *domain, u64 iova, const struct pins *pins, u64 nr_pages, int prot)
+int domain_map_pins(struct domain *domain, u64 iova, const struct pins *pins, u64 nr_pages,
+		    int prot)
 {
 	u64 done = 0, length = nr_pages << PAGE_SHIFT;
 	struct pin_cursor cursor;
@@ -116,8 +118,8 @@ static int domain_map_buffer(struct domain *domain, u64 iova, struct pin_buffer 
 
 	for (at = 0; at < buffer->nr; at += nr) {
 		nr = pin_buffer_run(buffer, at);
-		rc = compat_map(domain->domain, iova + ((u64)at << PAGE_SHIFT), page_to_phys(buffer->pages[at]),
-				(size_t)nr << PAGE_SHIFT, prot);
+		rc = compat_map(domain->domain, iova + ((u64)at << PAGE_SHIFT),
+				page_to_phys(buffer->pages[at]), (size_t)nr << PAGE_SHIFT, prot);
 		if (rc) {
 			buffer->stuck |= !undo_map(domain, iova, (u64)at << PAGE_SHIFT);
 			return rc;
@@ -152,7 +154,8 @@ void domain_unmap_begin(struct domain_unmap *unmap, struct domain *domain)
 
 bool domain_unmap(struct domain_unmap *unmap, u64 iova, u64 length)
 {
-	return !WARN_ON(iommu_unmap_fast(unmap->domain->domain, iova, length, &unmap->gather) != length);
+	return !WARN_ON(iommu_unmap_fast(unmap->domain->domain, iova, length, &unmap->gather) !=
+			length);
 }
 
 void domain_unmap_end(struct domain_unmap *unmap)

@@ -2,16 +2,18 @@
 /*
  * The page tables of one I/O address space.
  *
- * Devices behind different IOMMUs cannot always share a page table, so an address space has one iommu_domain for each
- * kind of IOMMU among its groups, and all of them say the same. Owns the domains and which group is attached to
- * which; knows groups, physical runs and IOVAs, and nothing of users, mappings' bookkeeping or pinning policy.
+ * Devices behind different IOMMUs cannot always share a page table, so an address space has one
+ * iommu_domain for each kind of IOMMU among its groups, and all of them say the same. Owns the
+ * domains and which group is attached to which; knows groups, physical runs and IOVAs, and nothing
+ * of users, mappings' bookkeeping or pinning policy.
  *
- * Locks: the caller's lock excludes domains_attach(), domain_detach() and domain_free() against everything else here; mapping and
- * unmapping of ranges that do not overlap may run at the same time.
+ * Locks: the caller's lock excludes domains_attach(), domain_detach() and domain_free() against
+ * everything else here; mapping and unmapping of ranges that do not overlap may run at the same
+ * time.
  *
- * Order: a group is attached to an empty domain and the domain is filled afterwards, because on some kernels page
- * sizes, aperture, or the very page table exist only after the first attach. The group's owner is told that DMA is
- * possible when everything is in place.
+ * Order: a group is attached to an empty domain and the domain is filled afterwards, because on
+ * some kernels page sizes, aperture, or the very page table exist only after the first attach. The
+ * group's owner is told that DMA is possible when everything is in place.
  */
 #ifndef IOASIDFD_DOMAINS_H
 #define IOASIDFD_DOMAINS_H
@@ -53,25 +55,34 @@ static inline bool domains_empty(const struct domains *domains)
 }
 
 /*
- * Attach @group, which the caller owns and keeps non-empty, to a domain that @dev's IOMMU can use. *@is_new: the
- * domain was made for it, is empty, and the caller has to fill it. -EOPNOTSUPP, -ENOMEM, -EBUSY, or the driver's errno.
+ * Attach @group, which the caller owns and keeps non-empty, to a domain that @dev's IOMMU can use.
+ * *@is_new: the domain was made for it, is empty, and the caller has to fill it. -EOPNOTSUPP,
+ * -ENOMEM, -EBUSY, or the driver's errno.
  */
-struct domain *domains_attach(struct domains *domains, struct iommu_group *group, struct device *dev,
-			      bool *is_new);
+struct domain *domains_attach(struct domains *domains, struct iommu_group *group,
+			      struct device *dev, bool *is_new);
 
-/* Block the group's DMA. True if it was the last group: the caller has to empty the domain and to free it. */
+/*
+ * Block the group's DMA. True if it was the last group: the caller has to empty the domain and to
+ * free it.
+ */
 bool domain_detach(struct domain *domain, struct iommu_group *group);
 void domain_free(struct domain *domain);
 
 /* Map the first @nr_pages pages of @pins at @iova. All or nothing. */
-int domain_map_pins(struct domain *domain, u64 iova, const struct pins *pins, u64 nr_pages, int prot);
+int domain_map_pins(struct domain *domain, u64 iova, const struct pins *pins, u64 nr_pages,
+		    int prot);
 
-/* Map the pages in @buffer at @iova into every domain. All or nothing; if taking back fails, the buffer is stuck. */
+/*
+ * Map the pages in @buffer at @iova into every domain. All or nothing; if taking back fails, the
+ * buffer is stuck.
+ */
 int domains_map_buffer(struct domains *domains, u64 iova, struct pin_buffer *buffer, int prot);
 
 /*
- * Unmapping of any number of ranges: begin, unmap each, end. Devices may still reach the memory until the end returns.
- * False from domain_unmap(): the driver did not unmap all of it, and the pages must never be unpinned.
+ * Unmapping of any number of ranges: begin, unmap each, end. Devices may still reach the memory
+ * until the end returns. False from domain_unmap(): the driver did not unmap all of it, and the
+ * pages must never be unpinned.
  */
 struct domain_unmap {
 	struct domain *domain;

@@ -118,7 +118,10 @@ static bool pop(struct event_queue *queue, struct ioasid_event *record)
 	return found;
 }
 
-/* Put a record back that could not be delivered. Its place may have been taken: then it counts as lost. */
+/*
+ * Put a record back that could not be delivered. Its place may have been taken: then it counts as
+ * lost.
+ */
 static void unpop(struct event_queue *queue, const struct ioasid_event *record)
 {
 	spin_lock(&queue->lock);
@@ -152,7 +155,8 @@ static ssize_t read_available(struct event_queue *queue, char __user *buffer, si
 	return done;
 }
 
-ssize_t event_queue_read(struct event_queue *queue, char __user *buffer, size_t size, bool nonblocking)
+ssize_t event_queue_read(struct event_queue *queue, char __user *buffer, size_t size,
+			 bool nonblocking)
 {
 	ssize_t rc;
 

@@ -2,8 +2,9 @@
 /*
  * The event queue of a context: what happened to its groups, until somebody reads it.
  *
- * Owns a fixed number of records. Writers never wait and never allocate; what does not fit is counted, and the count is
- * a record of its own at the place where events are missing. Knows nothing of what the events mean.
+ * Owns a fixed number of records. Writers never wait and never allocate; what does not fit is
+ * counted, and the count is a record of its own at the place where events are missing. Knows
+ * nothing of what the events mean.
  *
  * Locks: its own, innermost.
  */
@@ -39,7 +40,10 @@ struct event_queue {
 void event_queue_init(struct event_queue *queue);
 void event_queue_destroy(struct event_queue *queue);
 
-/* Get the memory for records. Until then events are dropped without a trace: nobody can have asked for any. */
+/*
+ * Get the memory for records. Until then events are dropped without a trace: nobody can have asked
+ * for any.
+ */
 int event_queue_prepare(struct event_queue *queue);
 
 /**
@@ -62,7 +66,8 @@ struct event {
 void event_queue_push(struct event_queue *queue, const struct event *event);
 
 /* read() and poll() on it. */
-ssize_t event_queue_read(struct event_queue *queue, char __user *buffer, size_t size, bool nonblocking);
+ssize_t event_queue_read(struct event_queue *queue, char __user *buffer, size_t size,
+			 bool nonblocking);
 __poll_t event_queue_poll(struct event_queue *queue, struct file *file, poll_table *wait);
 
 #endif

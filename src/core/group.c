@@ -19,8 +19,9 @@
 
 static bool allow_unsafe_interrupts;
 module_param(allow_unsafe_interrupts, bool, 0644);
-MODULE_PARM_DESC(allow_unsafe_interrupts,
-		 "Bind devices that can raise any interrupt of the host by DMA (default: no). Owners of such devices can crash the host.");
+MODULE_PARM_DESC(
+	allow_unsafe_interrupts,
+	"Bind devices that can raise any interrupt of the host by DMA (default: no). Owners of such devices can crash the host.");
 
 /**
  * struct dma_group - an IOMMU group owned by a context
@@ -88,7 +89,8 @@ static int check_platform(struct device *dev, struct iommu_group *group, u32 *re
 		return 0;
 	if (!allow_unsafe_interrupts)
 		return refuse(refusal, IOASID_REFUSAL_MSI, -EPERM);
-	dev_warn(dev, "interrupts are not isolated: whoever binds this device can crash the host\n");
+	dev_warn(dev,
+		 "interrupts are not isolated: whoever binds this device can crash the host\n");
 	return 0;
 }
 
@@ -118,7 +120,8 @@ static int claim_errno(int rc, u32 *refusal)
 }
 
 /* Takes over the reference to @group on success. */
-static struct dma_group *claim_new(struct iommu_group *group, struct ioasidfd_context *ctx, u32 *refusal)
+static struct dma_group *claim_new(struct iommu_group *group, struct ioasidfd_context *ctx,
+				   u32 *refusal)
 {
 	struct dma_group *dma_group;
 	int rc;
@@ -139,7 +142,8 @@ static struct dma_group *claim_new(struct iommu_group *group, struct ioasidfd_co
 	return dma_group;
 }
 
-static struct dma_group *claim_locked(struct iommu_group *group, struct ioasidfd_context *ctx, u32 *refusal)
+static struct dma_group *claim_locked(struct iommu_group *group, struct ioasidfd_context *ctx,
+				      u32 *refusal)
 {
 	struct dma_group *dma_group = find_group(group);
 
@@ -152,8 +156,8 @@ static struct dma_group *claim_locked(struct iommu_group *group, struct ioasidfd
 	return dma_group;
 }
 
-static struct dma_group *claim(struct device *dev, struct iommu_group *group, struct ioasidfd_context *ctx,
-			       u32 *refusal)
+static struct dma_group *claim(struct device *dev, struct iommu_group *group,
+			       struct ioasidfd_context *ctx, u32 *refusal)
 {
 	struct dma_group *dma_group;
 	int rc;
@@ -185,7 +189,8 @@ static struct dma_group *claim_or_watch(struct device *dev, struct iommu_group *
 	return dma_group;
 }
 
-struct dma_group *group_claim(struct device *dev, struct ioasidfd_context *ctx, bool watch, u32 *refusal)
+struct dma_group *group_claim(struct device *dev, struct ioasidfd_context *ctx, bool watch,
+			      u32 *refusal)
 {
 	struct iommu_group *group;
 	struct dma_group *dma_group;
@@ -195,7 +200,8 @@ struct dma_group *group_claim(struct device *dev, struct ioasidfd_context *ctx, 
 	group = iommu_group_get(dev);
 	if (!group)
 		return ERR_PTR(refuse(refusal, IOASID_REFUSAL_NO_IOMMU, -EOPNOTSUPP));
-	dma_group = watch ? claim_or_watch(dev, group, ctx, refusal) : claim(dev, group, ctx, refusal);
+	dma_group = watch ? claim_or_watch(dev, group, ctx, refusal) :
+			    claim(dev, group, ctx, refusal);
 	if (IS_ERR(dma_group))
 		iommu_group_put(group);
 	return dma_group;
@@ -238,7 +244,8 @@ static int allow_locked(struct dma_group *group, struct device *dev, struct ioas
 	return 0;
 }
 
-int group_allow(struct dma_group *group, struct device *dev, struct ioas *ioas, struct iova_range *conflict)
+int group_allow(struct dma_group *group, struct device *dev, struct ioas *ioas,
+		struct iova_range *conflict)
 {
 	int rc;
 
@@ -260,8 +267,8 @@ void group_disallow(struct dma_group *group)
 	mutex_unlock(&group->lock);
 }
 
-static void push_event(struct dma_group *dma_group, u32 type, const char *device, const char *driver,
-		       u64 time_ns)
+static void push_event(struct dma_group *dma_group, u32 type, const char *device,
+		       const char *driver, u64 time_ns)
 {
 	const struct event event = {
 		.type = type,
@@ -274,7 +281,8 @@ static void push_event(struct dma_group *dma_group, u32 type, const char *device
 	event_queue_push(&dma_group->owner->events, &event);
 }
 
-void group_note_refusal(struct iommu_group *group, const char *device, const char *driver, u64 time_ns)
+void group_note_refusal(struct iommu_group *group, const char *device, const char *driver,
+			u64 time_ns)
 {
 	struct dma_group *dma_group;
 
@@ -363,7 +371,8 @@ static int get_members(struct iommu_group *group, struct members *members)
 		members->nr = 0;
 		members->capacity = 0;
 		iommu_group_for_each_dev(group, &members->capacity, count_member);
-		members->dev = kcalloc(members->capacity, sizeof(*members->dev), GFP_KERNEL_ACCOUNT);
+		members->dev =
+			kcalloc(members->capacity, sizeof(*members->dev), GFP_KERNEL_ACCOUNT);
 		if (!members->dev)
 			return -ENOMEM;
 		rc = iommu_group_for_each_dev(group, members, collect_member);
@@ -374,7 +383,8 @@ static int get_members(struct iommu_group *group, struct members *members)
 }
 
 /*
- * Is a driver of the wanted kind bound to @dev? If so, both are named. Our own front-ends are never in the way.
+ * Is a driver of the wanted kind bound to @dev? If so, both are named. Our own front-ends are never
+ * in the way.
  */
 static bool name_if_bound(struct device *dev, bool manages_dma, struct ioasid_device_owner *owner)
 {

@@ -2,16 +2,18 @@
 /*
  * DMA ownership: which IOMMU group belongs to which context, and which address space its RIDs use.
  *
- * The kernel's own claim (iommu_group_claim_dma_owner) is what keeps kernel drivers away. It is taken once for each
- * group and counted here by bound device, the same on every kernel. Owns that table; knows contexts and address
- * spaces; knows devices only as members of a group, and nothing of files.
+ * The kernel's own claim (iommu_group_claim_dma_owner) is what keeps kernel drivers away. It is
+ * taken once for each group and counted here by bound device, the same on every kernel. Owns that
+ * table; knows contexts and address spaces; knows devices only as members of a group, and nothing
+ * of files.
  *
- * Lifetimes: a &struct dma_group exists while a device of the group is bound. It holds the iommu_group and the context.
- * Closing the context does not end it: the group stays blocked until the last device is unbound.
+ * Lifetimes: a &struct dma_group exists while a device of the group is bound. It holds the
+ * iommu_group and the context. Closing the context does not end it: the group stays blocked until
+ * the last device is unbound.
  *
- * Locks: one for the table, or one for each group (what its RIDs use) and then &ioas.lock; after either those of
- * watch.h and events.h and of the iommu core.
- * The caller holds the lock of the device; it is never taken here with one of these held.
+ * Locks: one for the table, or one for each group (what its RIDs use) and then &ioas.lock; after
+ * either those of watch.h and events.h and of the iommu core. The caller holds the lock of the
+ * device; it is never taken here with one of these held.
  */
 #ifndef IOASIDFD_GROUP_H
 #define IOASIDFD_GROUP_H
@@ -25,11 +27,12 @@
 struct dma_group;
 
 /*
- * Take the group of @dev for a context; counts. @dev is bound to a driver that manages DMA itself. If somebody else has
- * it and @watch is set, the context is told when it becomes free. Returns an ERR_PTR with the errno of
- * IOASID_DEVICE_BIND, and the reason in *@refusal.
+ * Take the group of @dev for a context; counts. @dev is bound to a driver that manages DMA itself.
+ * If somebody else has it and @watch is set, the context is told when it becomes free. Returns an
+ * ERR_PTR with the errno of IOASID_DEVICE_BIND, and the reason in *@refusal.
  */
-struct dma_group *group_claim(struct device *dev, struct ioasidfd_context *ctx, bool watch, u32 *refusal);
+struct dma_group *group_claim(struct device *dev, struct ioasidfd_context *ctx, bool watch,
+			      u32 *refusal);
 
 /* The reverse; with the last device, ownership returns to the kernel. The device is quiet. */
 void group_release(struct dma_group *group);
@@ -38,16 +41,18 @@ void group_release(struct dma_group *group);
 struct ioasidfd_context *group_owner(const struct dma_group *group);
 
 /*
- * Let the device's RID use the address space. -EBUSY: another device of the group uses another one. Errors of
- * attachment_create() otherwise.
+ * Let the device's RID use the address space. -EBUSY: another device of the group uses another one.
+ * Errors of attachment_create() otherwise.
  */
-int group_allow(struct dma_group *group, struct device *dev, struct ioas *ioas, struct iova_range *conflict);
+int group_allow(struct dma_group *group, struct device *dev, struct ioas *ioas,
+		struct iova_range *conflict);
 
 /* The reverse: called once for each device that was allowed. */
 void group_disallow(struct dma_group *group);
 
 /* A kernel driver was refused a device of the group: tell the owner, if it is one of ours. */
-void group_note_refusal(struct iommu_group *group, const char *device, const char *driver, u64 time_ns);
+void group_note_refusal(struct iommu_group *group, const char *device, const char *driver,
+			u64 time_ns);
 
 /* A device joined the group or is leaving it: likewise. */
 void group_note_member(struct iommu_group *group, const char *device, bool added);
@@ -56,8 +61,8 @@ void group_note_member(struct iommu_group *group, const char *device, bool added
 void group_note_revoked(struct dma_group *group, const char *device);
 
 /*
- * Who owns the group, which may be NULL? Adds to the flags and fills the other outputs. Consumes the reference to the
- * group. No lock is held by the caller: naming drivers takes device locks.
+ * Who owns the group, which may be NULL? Adds to the flags and fills the other outputs. Consumes
+ * the reference to the group. No lock is held by the caller: naming drivers takes device locks.
  */
 int group_describe_owner(struct iommu_group *group, struct ioasid_device_owner *owner);
 

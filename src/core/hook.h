@@ -2,12 +2,14 @@
 /*
  * The hook: probes where the driver core asks a bus whether a driver may have a device's DMA.
  *
- * A refused driver leaves no notification and no line in the log, so this is the only place to see one. Owns the probes
- * on dma_configure() and dma_cleanup() of every bus of bus.h, whose addresses come from the exported bus types, and on
- * the exported function that gives up ownership of a group. It observes; it changes no argument and no answer.
+ * A refused driver leaves no notification and no line in the log, so this is the only place to see
+ * one. Owns the probes on dma_configure() and dma_cleanup() of every bus of bus.h, whose addresses
+ * come from the exported bus types, and on the exported function that gives up ownership of a
+ * group. It observes; it changes no argument and no answer.
  *
- * Context of the report callback: the task that binds or unbinds, preemption disabled, no sleeping. Not called any more
- * when hook_remove() has returned; it is safe to unload then, whatever probes were hit meanwhile.
+ * Context of the report callback: the task that binds or unbinds, preemption disabled, no sleeping.
+ * Not called any more when hook_remove() has returned; it is safe to unload then, whatever probes
+ * were hit meanwhile.
  */
 #ifndef IOASIDFD_HOOK_H
 #define IOASIDFD_HOOK_H

@@ -2,16 +2,17 @@
 /*
  * I/O address spaces: the object behind an IOASID.
  *
- * Owns the life of an address space. What is mapped in it is the business of mapping.h, who may use it that of
- * attachment.h; both work on the structure below.
+ * Owns the life of an address space. What is mapped in it is the business of mapping.h, who may use
+ * it that of attachment.h; both work on the structure below.
  *
- * Lifetimes: the context holds one reference until IOASID_FREE or the end of the context, every device that was
- * allowed to use the address space holds one, and so does every call under way. The address space holds the
- * context. Freeing empties it at once, whoever still holds it; the last reference returns the number.
+ * Lifetimes: the context holds one reference until IOASID_FREE or the end of the context, every
+ * device that was allowed to use the address space holds one, and so does every call under way. The
+ * address space holds the context. Freeing empties it at once, whoever still holds it; the last
+ * reference returns the number.
  *
- * Locks: @lock comes after every lock of groups and devices, and before the locks inside the iommu core. Held for
- * writing to change what is mapped or attached, for reading to add pages to a mapping that is being made. No lock
- * is held while user memory is touched or pinned.
+ * Locks: @lock comes after every lock of groups and devices, and before the locks inside the iommu
+ * core. Held for writing to change what is mapped or attached, for reading to add pages to a
+ * mapping that is being made. No lock is held while user memory is touched or pinned.
  */
 #ifndef IOASIDFD_IOAS_H
 #define IOASIDFD_IOAS_H
@@ -60,8 +61,8 @@ struct ioas {
 };
 
 /*
- * A new address space with a number that nobody can look up yet; end with ioas_publish() or ioas_put(). -ENOSPC,
- * -ENOMEM.
+ * A new address space with a number that nobody can look up yet; end with ioas_publish() or
+ * ioas_put(). -ENOSPC, -ENOMEM.
  */
 struct ioas *ioas_create(struct ioasidfd_context *ctx);
 void ioas_publish(struct ioas *ioas);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How an ioctl gets in and out: copying, sizes, flags and replies, the same for every file of this project.
+ * How an ioctl gets in and out: copying, sizes, flags and replies, the same for every file of this
+ * project.
  *
- * Knows structures by size and offset only. A handler is called with a clean copy of the caller's structure:
- * flags within the mask, reserved members zero, outputs zero. It writes its reply with ioctl_reply() at the point
- * after which it cannot fail and before its effect is visible, so that a reply that cannot be delivered changes
- * nothing. After an error the dispatcher writes the structure out on its own, for the explanation in it.
+ * Knows structures by size and offset only. A handler is called with a clean copy of the caller's
+ * structure: flags within the mask, reserved members zero, outputs zero. It writes its reply with
+ * ioctl_reply() at the point after which it cannot fail and before its effect is visible, so that a
+ * reply that cannot be delivered changes nothing. After an error the dispatcher writes the
+ * structure out on its own, for the explanation in it.
  *
  * No lock is held while a handler replies.
  */
@@ -64,16 +66,16 @@ struct ioctl_header {
 	u32 flags;
 };
 
-#define IOCTL_HANDLER(NAME, type, handler, last, mask, res, first_out, last_out)                  \
-	static int ioctl_##handler(struct ioctl_call *call, struct type *cmd);                     \
-	static int run_##handler(struct ioctl_call *call)                                          \
-	{                                                                                          \
-		static_assert(sizeof(struct type) <= IOCTL_MAX_SIZE);                              \
-		return ioctl_##handler(call, (struct type *)call->data);                           \
+#define IOCTL_HANDLER(NAME, type, handler, last, mask, res, first_out, last_out) \
+	static int ioctl_##handler(struct ioctl_call *call, struct type *cmd);   \
+	static int run_##handler(struct ioctl_call *call)                        \
+	{                                                                        \
+		static_assert(sizeof(struct type) <= IOCTL_MAX_SIZE);            \
+		return ioctl_##handler(call, (struct type *)call->data);         \
 	}
 
 /* "size" stands for "none" among the outputs. */
-#define IOCTL_ROW(NAME, type, handler, last, mask, res, first_out, last_out)                      \
+#define IOCTL_ROW(NAME, type, handler, last, mask, res, first_out, last_out)                       \
 	{                                                                                          \
 		.cmd = IOASID_##NAME,                                                              \
 		.size = sizeof(struct type),                                                       \
@@ -81,8 +83,8 @@ struct ioctl_header {
 		.flags = (mask),                                                                   \
 		.reserved = (res),                                                                 \
 		.out_start = offsetof(struct type, first_out) ?: sizeof(struct type),              \
-		.out_end = offsetof(struct type, first_out) ? offsetofend(struct type, last_out)   \
-							    : sizeof(struct type),                 \
+		.out_end = offsetof(struct type, first_out) ? offsetofend(struct type, last_out) : \
+							      sizeof(struct type),                 \
 		.run = run_##handler,                                                              \
 	},
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The one list of ioctls. Dispatch tables, sizes, masks and the tests of the contract are generated from it, so that
- * a call cannot be added in one place and forgotten in another.
+ * The one list of ioctls. Dispatch tables, sizes, masks and the tests of the contract are generated
+ * from it, so that a call cannot be added in one place and forgotten in another.
  *
- * X(NAME, structure, handler, last member of the first published version, flags, first output, last output)
+ * X(NAME, structure, handler, last member of the first published version, flags, first output, last
+ * output)
  *
- * Outputs of a structure are contiguous. A reserved member is named __reserved and listed with R(structure).
+ * Outputs of a structure are contiguous. A reserved member is named __reserved and listed with
+ * R(structure).
  */
 #ifndef IOASIDFD_IOCTL_LIST_H
 #define IOASIDFD_IOCTL_LIST_H
@@ -15,34 +17,35 @@
 #define IOASIDFD_NO_RESERVED 0
 #define IOASIDFD_RESERVED(type) offsetof(struct type, __reserved)
 
-#define IOASIDFD_CONTEXT_IOCTLS(X)                                                                              \
-	X(GET_INFO, ioasid_info, get_info, out_locked_limit_bytes, 0, IOASIDFD_NO_RESERVED, out_abi_version,    \
-	  out_locked_limit_bytes)                                                                               \
-	X(ALLOC, ioasid_alloc, alloc, __reserved, 0, IOASIDFD_RESERVED(ioasid_alloc), out_ioasid, out_ioasid)   \
-	X(FREE, ioasid_free, free, __reserved, 0, IOASIDFD_RESERVED(ioasid_free), size, size)                   \
-	X(MAP, ioasid_map, map, out_locked_limit_bytes,                                                         \
-	  IOASID_MAP_READ | IOASID_MAP_WRITE | IOASID_MAP_FIXED_IOVA, IOASIDFD_RESERVED(ioasid_map), out_iova,  \
-	  out_locked_limit_bytes)                                                                               \
-	X(UNMAP, ioasid_unmap, unmap, out_range, IOASID_UNMAP_ALL, IOASIDFD_RESERVED(ioasid_unmap),             \
-	  out_unmapped_bytes, out_range)                                                                        \
-	X(IOVA_RANGES, ioasid_iova_ranges, iova_ranges, __reserved, 0, IOASIDFD_RESERVED(ioasid_iova_ranges),   \
-	  out_iova_alignment, out_num_ranges)                                                                   \
-	X(QUERY, ioasid_query, query, out_map_flags, IOASID_QUERY_NEXT, IOASIDFD_RESERVED(ioasid_query),        \
-	  out_range, out_map_flags)
+#define IOASIDFD_CONTEXT_IOCTLS(X)                                                                \
+	X(GET_INFO, ioasid_info, get_info, out_locked_limit_bytes, 0, IOASIDFD_NO_RESERVED,       \
+	  out_abi_version, out_locked_limit_bytes)                                                \
+	X(ALLOC, ioasid_alloc, alloc, __reserved, 0, IOASIDFD_RESERVED(ioasid_alloc), out_ioasid, \
+	  out_ioasid)                                                                             \
+	X(FREE, ioasid_free, free, __reserved, 0, IOASIDFD_RESERVED(ioasid_free), size, size)     \
+	X(MAP, ioasid_map, map, out_locked_limit_bytes,                                           \
+	  IOASID_MAP_READ | IOASID_MAP_WRITE | IOASID_MAP_FIXED_IOVA,                             \
+	  IOASIDFD_RESERVED(ioasid_map), out_iova, out_locked_limit_bytes)                        \
+	X(UNMAP, ioasid_unmap, unmap, out_range, IOASID_UNMAP_ALL,                                \
+	  IOASIDFD_RESERVED(ioasid_unmap), out_unmapped_bytes, out_range)                         \
+	X(IOVA_RANGES, ioasid_iova_ranges, iova_ranges, __reserved, 0,                            \
+	  IOASIDFD_RESERVED(ioasid_iova_ranges), out_iova_alignment, out_num_ranges)              \
+	X(QUERY, ioasid_query, query, out_map_flags, IOASID_QUERY_NEXT,                           \
+	  IOASIDFD_RESERVED(ioasid_query), out_range, out_map_flags)
 
-#define IOASIDFD_DEVICE_IOCTLS(X)                                                                               \
-	X(DEVICE_GET_INFO, ioasid_device_info, get_info, out_name, 0, IOASIDFD_NO_RESERVED, out_capabilities,   \
-	  out_name)                                                                                             \
-	X(DEVICE_GET_REGION, ioasid_device_region, get_region, out_length, 0, IOASIDFD_NO_RESERVED,             \
-	  out_region_flags, out_length)                                                                         \
-	X(DEVICE_GET_OWNER, ioasid_device_owner, get_owner, out_refused_driver, 0, IOASIDFD_NO_RESERVED,        \
-	  out_owner, out_refused_driver)                                                                        \
-	X(DEVICE_BIND, ioasid_device_bind, bind, out_refusal, IOASID_BIND_WATCH, IOASIDFD_NO_RESERVED,          \
-	  out_refusal, out_refusal)                                                                             \
-	X(DEVICE_UNBIND, ioasid_device_unbind, unbind, flags, 0, IOASIDFD_NO_RESERVED, size, size)              \
-	X(DEVICE_ALLOW, ioasid_device_allow, allow, out_range, 0, IOASIDFD_RESERVED(ioasid_device_allow),       \
-	  out_range, out_range)                                                                                 \
-	X(DEVICE_DISALLOW, ioasid_device_disallow, disallow, __reserved, 0,                                     \
+#define IOASIDFD_DEVICE_IOCTLS(X)                                                                  \
+	X(DEVICE_GET_INFO, ioasid_device_info, get_info, out_name, 0, IOASIDFD_NO_RESERVED,        \
+	  out_capabilities, out_name)                                                              \
+	X(DEVICE_GET_REGION, ioasid_device_region, get_region, out_length, 0,                      \
+	  IOASIDFD_NO_RESERVED, out_region_flags, out_length)                                      \
+	X(DEVICE_GET_OWNER, ioasid_device_owner, get_owner, out_refused_driver, 0,                 \
+	  IOASIDFD_NO_RESERVED, out_owner, out_refused_driver)                                     \
+	X(DEVICE_BIND, ioasid_device_bind, bind, out_refusal, IOASID_BIND_WATCH,                   \
+	  IOASIDFD_NO_RESERVED, out_refusal, out_refusal)                                          \
+	X(DEVICE_UNBIND, ioasid_device_unbind, unbind, flags, 0, IOASIDFD_NO_RESERVED, size, size) \
+	X(DEVICE_ALLOW, ioasid_device_allow, allow, out_range, 0,                                  \
+	  IOASIDFD_RESERVED(ioasid_device_allow), out_range, out_range)                            \
+	X(DEVICE_DISALLOW, ioasid_device_disallow, disallow, __reserved, 0,                        \
 	  IOASIDFD_RESERVED(ioasid_device_disallow), size, size)
 
 #endif

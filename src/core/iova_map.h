@@ -2,17 +2,19 @@
 /*
  * The IOVA map: which stretches of an I/O address space are in use, and where there is room.
  *
- * Owns nothing but the order of the nodes: a node is embedded in the caller's object and lives as long as the
- * caller keeps it in the map. It knows no pages, no IOMMU, no locks and no user pointers, so the same source is
- * built in user space and tested there against a naive model (tests/unit).
+ * Owns nothing but the order of the nodes: a node is embedded in the caller's object and lives as
+ * long as the caller keeps it in the map. It knows no pages, no IOMMU, no locks and no user
+ * pointers, so the same source is built in user space and tested there against a naive model
+ * (tests/unit).
  *
  * Invariants:
  *  - nodes do not overlap; start <= last;
- *  - node->gap is the number of free addresses between the end of the node's predecessor (or address 0) and the
- *    node's start; node->subtree_gap is the largest gap in the subtree below the node. Both are exact.
+ *  - node->gap is the number of free addresses between the end of the node's predecessor (or
+ *    address 0) and the node's start; node->subtree_gap is the largest gap in the subtree below the
+ *    node. Both are exact.
  *
- * Context: every function is called with the lock that protects the map; none sleeps, none allocates, none takes
- * more than logarithmic time unless it says so.
+ * Context: every function is called with the lock that protects the map; none sleeps, none
+ * allocates, none takes more than logarithmic time unless it says so.
  */
 #ifndef IOASIDFD_IOVA_MAP_H
 #define IOASIDFD_IOVA_MAP_H
@@ -76,8 +78,8 @@ void iova_windows_exclude(struct iova_windows *windows, u64 start, u64 last);
 bool iova_windows_contain(const struct iova_windows *windows, u64 start, u64 last);
 
 /*
- * The window of at least @length (not 0) addresses that is nearest to @start (distance 0 if it contains @start; the
- * lower one if two are equally near). False if no window is long enough.
+ * The window of at least @length (not 0) addresses that is nearest to @start (distance 0 if it
+ * contains @start; the lower one if two are equally near). False if no window is long enough.
  */
 bool iova_windows_nearest(const struct iova_windows *windows, u64 start, u64 length,
 			  struct iova_range *nearest);
@@ -92,8 +94,8 @@ struct iova_node *iova_map_first(const struct iova_map *map, u64 start, u64 last
 struct iova_node *iova_map_next(const struct iova_node *node, u64 last);
 
 /*
- * Put @node, whose start and last are set, into the map. Returns NULL, or, changing nothing, the lowest node that
- * overlaps it.
+ * Put @node, whose start and last are set, into the map. Returns NULL, or, changing nothing, the
+ * lowest node that overlaps it.
  */
 struct iova_node *iova_map_insert(struct iova_map *map, struct iova_node *node);
 
@@ -114,9 +116,9 @@ struct iova_request {
 };
 
 /*
- * The lowest start >= floor of a stretch that is free, lies in one of @windows and fits the request. False if there
- * is none. Subtrees without a gap of @length are skipped; gaps that are long enough but badly aligned cost a
- * step each.
+ * The lowest start >= floor of a stretch that is free, lies in one of @windows and fits the
+ * request. False if there is none. Subtrees without a gap of @length are skipped; gaps that are
+ * long enough but badly aligned cost a step each.
  */
 bool iova_map_find_free(const struct iova_map *map, const struct iova_windows *windows,
 			const struct iova_request *request, u64 *start);

@@ -12,7 +12,10 @@
 #include "owners_file.h"
 #include "pin.h"
 
-/* In the order in which they come up; they go in reverse. The device node is last: then everything is there. */
+/*
+ * In the order in which they come up; they go in reverse. The device node is last: then everything
+ * is there.
+ */
 static const struct part {
 	int (*init)(void);
 	void (*exit)(void);

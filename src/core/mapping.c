@@ -2,9 +2,9 @@
 /*
  * The mapping engine, see mapping.h.
  *
- * Long maps go in chunks. The first chunk reserves the whole IOVA range, so that everything about the range is decided
- * before most of the work is done; later chunks take the lock for reading only, and only while they are put into the
- * page tables, not while they are pinned.
+ * Long maps go in chunks. The first chunk reserves the whole IOVA range, so that everything about
+ * the range is decided before most of the work is done; later chunks take the lock for reading
+ * only, and only while they are put into the page tables, not while they are pinned.
  */
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -13,12 +13,15 @@
 #include "mapping.h"
 #include "trace.h"
 
-/* Kernel-chosen IOVAs stay clear of 0 and of what a device reaches with a small offset from a null pointer. */
+/*
+ * Kernel-chosen IOVAs stay clear of 0 and of what a device reaches with a small offset from a null
+ * pointer.
+ */
 #define LOWEST_CHOSEN_IOVA 0x10000
 
 /*
- * MAKING and LEAVING mappings belong to a call under way. Only MAKING becomes MAPPED without the lock, see
- * mapping_commit().
+ * MAKING and LEAVING mappings belong to a call under way. Only MAKING becomes MAPPED without the
+ * lock, see mapping_commit().
  */
 enum mapping_state {
 	MAPPING_MAKING,
@@ -48,7 +51,8 @@ static struct kmem_cache *mapping_cache;
 
 int mapping_init(void)
 {
-	mapping_cache = kmem_cache_create("ioasidfd_mapping", sizeof(struct mapping), 0, SLAB_ACCOUNT, NULL);
+	mapping_cache = kmem_cache_create("ioasidfd_mapping", sizeof(struct mapping), 0,
+					  SLAB_ACCOUNT, NULL);
 	return mapping_cache ? 0 : -ENOMEM;
 }
 
@@ -81,7 +85,10 @@ static u64 mapped_bytes(const struct mapping *mapping)
 	return mapping->pins->nr_pinned << PAGE_SHIFT;
 }
 
-/* Pages that some device may still reach are never given back to the system: losing memory is the smaller harm. */
+/*
+ * Pages that some device may still reach are never given back to the system: losing memory is the
+ * smaller harm.
+ */
 static void mapping_destroy(struct mapping *mapping)
 {
 	if (!mapping->stuck)
@@ -108,7 +115,9 @@ static void unmap_from_domain(struct domain_unmap *unmap, struct mapping *mappin
 	cond_resched();
 }
 
-/* Clear the page tables for a list of mappings. When this returns, no device reaches their pages. */
+/*
+ * Clear the page tables for a list of mappings. When this returns, no device reaches their pages.
+ */
 static void clear_page_tables(struct ioas *ioas, struct mapping *first)
 {
 	struct domain_unmap unmap;
@@ -132,7 +141,8 @@ static void clear_domain(struct ioas *ioas, struct domain *domain)
 
 	lockdep_assert_held_write(&ioas->lock);
 	domain_unmap_begin(&unmap, domain);
-	for (node = iova_map_first(&ioas->map, 0, U64_MAX); node; node = iova_map_next(node, U64_MAX))
+	for (node = iova_map_first(&ioas->map, 0, U64_MAX); node;
+	     node = iova_map_next(node, U64_MAX))
 		unmap_from_domain(&unmap, to_mapping(node));
 	domain_unmap_end(&unmap);
 }
@@ -168,10 +178,14 @@ static bool find_free(struct ioas *ioas, const struct map_request *request, u64 
 		.floor = LOWEST_CHOSEN_IOVA,
 	};
 
-	return request->length >= align && iova_map_find_free(&ioas->map, &ioas->windows, &wanted, iova);
+	return request->length >= align &&
+	       iova_map_find_free(&ioas->map, &ioas->windows, &wanted, iova);
 }
 
-/* Huge pages stay huge for the device if the IOVA has the same place in a huge page as the user address. */
+/*
+ * Huge pages stay huge for the device if the IOVA has the same place in a huge page as the user
+ * address.
+ */
 static int choose_iova(struct ioas *ioas, const struct map_request *request, u64 *iova)
 {
 	if (find_free(ioas, request, PUD_SIZE, iova) || find_free(ioas, request, PMD_SIZE, iova) ||
@@ -180,7 +194,8 @@ static int choose_iova(struct ioas *ioas, const struct map_request *request, u64
 	return -ENOSPC;
 }
 
-static int check_fixed_iova(struct ioas *ioas, const struct map_request *request, struct iova_range *nearest)
+static int check_fixed_iova(struct ioas *ioas, const struct map_request *request,
+			    struct iova_range *nearest)
 {
 	u64 last = request->iova + request->length - 1;
 
@@ -201,7 +216,8 @@ static int place(struct ioas *ioas, struct mapping *mapping, const struct map_re
 	lockdep_assert_held_write(&ioas->lock);
 	if (ioas->freed)
 		return -ENOENT;
-	rc = request->fixed ? check_fixed_iova(ioas, request, range) : choose_iova(ioas, request, &iova);
+	rc = request->fixed ? check_fixed_iova(ioas, request, range) :
+			      choose_iova(ioas, request, &iova);
 	if (rc)
 		return rc;
 
@@ -239,8 +255,9 @@ static int pin_chunk(struct mapping *mapping, struct pin_buffer *buffer)
 	return rc ?: pin_buffer_reserve(buffer, mapping->pins);
 }
 
-static int map_first_chunk(struct ioas *ioas, struct mapping *mapping, const struct map_request *request,
-			   struct pin_buffer *buffer, struct iova_range *range)
+static int map_first_chunk(struct ioas *ioas, struct mapping *mapping,
+			   const struct map_request *request, struct pin_buffer *buffer,
+			   struct iova_range *range)
 {
 	int rc = pin_chunk(mapping, buffer);
 
@@ -347,7 +364,8 @@ static struct mapping *select_mappings(struct ioas *ioas, u64 start, u64 last, u
 	struct iova_node *node;
 
 	lockdep_assert_held_write(&ioas->lock);
-	for (node = iova_map_first(&ioas->map, start, last); node; node = iova_map_next(node, last)) {
+	for (node = iova_map_first(&ioas->map, start, last); node;
+	     node = iova_map_next(node, last)) {
 		struct mapping *mapping = to_mapping(node);
 
 		if (!is_mapped(mapping))
@@ -376,9 +394,10 @@ static void sweep(struct ioas *ioas)
 }
 
 /*
- * Let go of a mapping that this call owned. It may be removed, and its memory be gone, as soon as the state is set.
- * mapping_end() leaves it to its owner if it still sees it owned, and then the owner sees here that the address space
- * was freed: each writes, has a barrier, and reads what the other wrote.
+ * Let go of a mapping that this call owned. It may be removed, and its memory be gone, as soon as
+ * the state is set. mapping_end() leaves it to its owner if it still sees it owned, and then the
+ * owner sees here that the address space was freed: each writes, has a barrier, and reads what the
+ * other wrote.
  */
 static void settle(struct mapping *mapping)
 {
@@ -411,7 +430,10 @@ static bool reaches_out(const struct iova_node *node, u64 start, u64 last)
 	return node->start < start || node->last > last;
 }
 
-/* A range is cut, if at all, at its first or its last mapping; to the caller those being made are not there. */
+/*
+ * A range is cut, if at all, at its first or its last mapping; to the caller those being made are
+ * not there.
+ */
 static struct mapping *find_cut(struct ioas *ioas, u64 start, u64 last)
 {
 	u64 ends[] = { start, last };
@@ -470,10 +492,14 @@ int mapping_query(struct ioas *ioas, u64 start, u64 last, struct mapping_view *v
 	int rc = -ENOENT;
 
 	down_read(&ioas->lock);
-	for (node = iova_map_first(&ioas->map, start, last); node; node = iova_map_next(node, last)) {
+	for (node = iova_map_first(&ioas->map, start, last); node;
+	     node = iova_map_next(node, last)) {
 		struct mapping *mapping = to_mapping(node);
 
-		/* One on its way out is still there; MAKING becomes MAPPED only once, so this cannot mistake it. */
+		/*
+		 * One on its way out is still there; MAKING becomes MAPPED only once, so this
+		 * cannot mistake it.
+		 */
 		if (!is_mapped(mapping) && mapping->state == MAPPING_MAKING)
 			continue;
 		view->range.start = node->start;
@@ -513,12 +539,14 @@ int mapping_fill_domain(struct ioas *ioas, struct domain *domain)
 	int rc = 0;
 
 	lockdep_assert_held_write(&ioas->lock);
-	for (node = iova_map_first(&ioas->map, 0, U64_MAX); node; node = iova_map_next(node, U64_MAX)) {
+	for (node = iova_map_first(&ioas->map, 0, U64_MAX); node;
+	     node = iova_map_next(node, U64_MAX)) {
 		struct mapping *mapping = to_mapping(node);
 
-		rc = fatal_signal_pending(current) ? -EINTR :
-			domain_map_pins(domain, node->start, mapping->pins, mapping->pins->nr_pinned,
-					iommu_prot(mapping));
+		rc = fatal_signal_pending(current) ?
+			     -EINTR :
+			     domain_map_pins(domain, node->start, mapping->pins,
+					     mapping->pins->nr_pinned, iommu_prot(mapping));
 		if (rc)
 			break;
 	}
@@ -527,7 +555,8 @@ int mapping_fill_domain(struct ioas *ioas, struct domain *domain)
 
 	failed = node;
 	domain_unmap_begin(&unmap, domain);
-	for (node = iova_map_first(&ioas->map, 0, U64_MAX); node != failed; node = iova_map_next(node, U64_MAX))
+	for (node = iova_map_first(&ioas->map, 0, U64_MAX); node != failed;
+	     node = iova_map_next(node, U64_MAX))
 		unmap_from_domain(&unmap, to_mapping(node));
 	domain_unmap_end(&unmap);
 	return rc;

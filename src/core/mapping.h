@@ -2,13 +2,15 @@
 /*
  * Mappings: which memory is at which IOVA of an address space.
  *
- * Owns the &struct mapping objects in &ioas.map and keeps three things in step: the IOVA map, the pinned pages, and
- * the page tables. Invariant, whenever &ioas.lock is free: every domain of the address space maps exactly the
- * pages that the mappings say are pinned, and nothing else. Knows nothing of devices, groups and ioctls.
+ * Owns the &struct mapping objects in &ioas.map and keeps three things in step: the IOVA map, the
+ * pinned pages, and the page tables. Invariant, whenever &ioas.lock is free: every domain of the
+ * address space maps exactly the pages that the mappings say are pinned, and nothing else. Knows
+ * nothing of devices, groups and ioctls.
  *
- * A change is made in two steps, with the reply to user space between them: begin decides and can fail, commit cannot,
- * abort takes back. What is between begin and commit belongs to that call alone; to others a mapping that is being
- * made is not there yet, and one that is being removed still is, but cannot be removed by them.
+ * A change is made in two steps, with the reply to user space between them: begin decides and can
+ * fail, commit cannot, abort takes back. What is between begin and commit belongs to that call
+ * alone; to others a mapping that is being made is not there yet, and one that is being removed
+ * still is, but cannot be removed by them.
  *
  * Context of all functions: may sleep, &ioas.lock not held, unless it says otherwise.
  */
@@ -51,8 +53,8 @@ int mapping_init(void);
 void mapping_exit(void);
 
 /*
- * Pin, charge, and map. The errors are those of IOASID_MAP. On success the memory is visible to devices, and the
- * caller ends with mapping_commit() or mapping_abort().
+ * Pin, charge, and map. The errors are those of IOASID_MAP. On success the memory is visible to
+ * devices, and the caller ends with mapping_commit() or mapping_abort().
  */
 struct mapping *mapping_begin(struct ioas *ioas, const struct map_request *request,
 			      struct map_refusal *refusal);
@@ -72,7 +74,10 @@ struct unmapping {
 	struct iova_range cut;
 };
 
-/* Select all mappings in a range, which may be everything. -ENOENT: none; -EINVAL; nothing is removed yet. */
+/*
+ * Select all mappings in a range, which may be everything. -ENOENT: none; -EINVAL; nothing is
+ * removed yet.
+ */
 int unmapping_begin(struct ioas *ioas, u64 start, u64 last, struct unmapping *unmapping);
 void unmapping_commit(struct ioas *ioas, struct unmapping *unmapping);
 void unmapping_abort(struct ioas *ioas, struct unmapping *unmapping);
@@ -95,7 +100,10 @@ int mapping_query(struct ioas *ioas, u64 start, u64 last, struct mapping_view *v
 /* Remove everything and refuse what comes. False if that had been done before. */
 bool mapping_end(struct ioas *ioas);
 
-/* Fill a new domain with everything that is mapped: all or nothing. Caller holds &ioas.lock for writing. */
+/*
+ * Fill a new domain with everything that is mapped: all or nothing. Caller holds &ioas.lock for
+ * writing.
+ */
 int mapping_fill_domain(struct ioas *ioas, struct domain *domain);
 
 /* Empty a domain that no group is attached to any more. Caller holds &ioas.lock for writing. */

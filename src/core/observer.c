@@ -2,8 +2,8 @@
 /*
  * Observation of the driver core, see observer.h.
  *
- * Probes run where nothing may sleep, so what they see goes through a ring of fixed size to a worker. Notifiers may
- * sleep and act at once.
+ * Probes run where nothing may sleep, so what they see goes through a ring of fixed size to a
+ * worker. Notifiers may sleep and act at once.
  */
 #include <linux/atomic.h>
 #include <linux/device.h>
@@ -25,7 +25,9 @@
 
 static bool hook = true;
 module_param(hook, bool, 0444);
-MODULE_PARM_DESC(hook, "Probe dma_configure() of the buses, to see which driver is refused which device (default: yes)");
+MODULE_PARM_DESC(
+	hook,
+	"Probe dma_configure() of the buses, to see which driver is refused which device (default: yes)");
 
 #define RING_LENGTH 64
 #define NR_GRANTED 64
@@ -52,14 +54,14 @@ static struct observation ring[RING_LENGTH];
 static unsigned int ring_head, ring_nr;
 
 /*
- * Devices whose driver was seen being granted DMA and is not bound yet. A bind that is not in here was missed. Protected
- * by @ring_lock; pointers are compared, never followed.
+ * Devices whose driver was seen being granted DMA and is not bound yet. A bind that is not in here
+ * was missed. Protected by @ring_lock; pointers are compared, never followed.
  */
 static const struct device *granted[NR_GRANTED];
 
 /*
- * Devices between the two notifications of their removal, and how many did not fit. Protected by @leaving_lock; pointers
- * are compared, never followed.
+ * Devices between the two notifications of their removal, and how many did not fit. Protected by
+ * @leaving_lock; pointers are compared, never followed.
  */
 static DEFINE_MUTEX(leaving_lock);
 static const struct device *leaving[NR_LEAVING];
@@ -105,7 +107,10 @@ static void work(struct work_struct *unused)
 
 static DECLARE_WORK(observer_work, work);
 
-/* Takes over the reference to @group. @dev may be NULL; if not, its lock is held by the task that is observed. */
+/*
+ * Takes over the reference to @group. @dev may be NULL; if not, its lock is held by the task that
+ * is observed.
+ */
 static void observe(struct iommu_group *group, struct device *dev, bool refused)
 {
 	struct observation *seen = NULL;
@@ -128,7 +133,10 @@ static void observe(struct iommu_group *group, struct device *dev, bool refused)
 	if (seen) {
 		queue_work(workqueue, &observer_work);
 	} else {
-		/* Full: the worker runs soon and has references of its own, so this is not the last one. */
+		/*
+		 * Full: the worker runs soon and has references of its own, so this is not the last
+		 * one.
+		 */
 		atomic64_inc(&missed);
 		iommu_group_put(group);
 	}

@@ -2,11 +2,13 @@
 /*
  * The observer: learns what the driver core does to devices, and tells those it concerns.
  *
- * Owns the bus notifiers and the use of the hook, and the queue between them and the code that may sleep. It passes
- * facts down, to the owner of a group (group.h) and to those who wait for one (watch.h); it decides nothing.
+ * Owns the bus notifiers and the use of the hook, and the queue between them and the code that may
+ * sleep. It passes facts down, to the owner of a group (group.h) and to those who wait for one
+ * (watch.h); it decides nothing.
  *
- * What the notifiers see they see reliably; what only the hook sees, refusals, can be missed, and what was missed is
- * counted. The parameter hook=0, or a kernel without probes, leaves the notifiers.
+ * What the notifiers see they see reliably; what only the hook sees, refusals, can be missed, and
+ * what was missed is counted. The parameter hook=0, or a kernel without probes, leaves the
+ * notifiers.
  */
 #ifndef IOASIDFD_OBSERVER_H
 #define IOASIDFD_OBSERVER_H
@@ -19,12 +21,16 @@ int observer_init(void);
 void observer_exit(void);
 
 /*
- * The group of any device on the buses of bus.h, with a reference, or NULL if it has none or is being removed. For
- * devices whose driver does not stand still: the iommu core lets go of a removed device's group without a lock.
+ * The group of any device on the buses of bus.h, with a reference, or NULL if it has none or is
+ * being removed. For devices whose driver does not stand still: the iommu core lets go of a removed
+ * device's group without a lock.
  */
 struct iommu_group *observer_get_group(struct device *dev);
 
-/* Wait until what has been seen so far has been passed on. May sleep; no lock of group.h or a device is held. */
+/*
+ * Wait until what has been seen so far has been passed on. May sleep; no lock of group.h or a
+ * device is held.
+ */
 void observer_flush(void);
 
 /* Are refusals seen? */
@@ -35,8 +41,8 @@ bool observer_sees_refusals(void);
  * @requests: drivers that asked for a device's DMA
  * @refusals: those that were turned down
  * @cleanups: drivers that gave it back
- * @missed: binds that must have asked and were not seen, calls without a free probe, and observations that found the
- *	queue full
+ * @missed: binds that must have asked and were not seen, calls without a free probe, and
+ * 	observations that found the queue full
  */
 struct observer_stats {
 	u64 requests;

@@ -149,8 +149,8 @@ static void show_hook(struct seq_file *seq)
 
 	observer_get_stats(&stats);
 	seq_printf(seq, "hook=%s requests=%llu refusals=%llu cleanups=%llu missed=%llu\n",
-		   observer_sees_refusals() ? "on" : "off", stats.requests, stats.refusals, stats.cleanups,
-		   stats.missed);
+		   observer_sees_refusals() ? "on" : "off", stats.requests, stats.refusals,
+		   stats.cleanups, stats.missed);
 }
 
 static void free_table(struct table *table)

@@ -2,9 +2,10 @@
 /*
  * Pinning and charging, see pin.h.
  *
- * Runs are kept instead of pages: contiguous memory needs no allocation beyond the object, scattered memory costs
- * eight bytes a page. The blocks that hold them form a ring entered at the newest one, which makes both appending
- * and walking from the oldest possible with a single pointer.
+ * Runs are kept instead of pages: contiguous memory needs no allocation beyond the object,
+ * scattered memory costs eight bytes a page. The blocks that hold them form a ring entered at the
+ * newest one, which makes both appending and walking from the oldest possible with a single
+ * pointer.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -236,7 +237,10 @@ int pin_buffer_fill(struct pin_buffer *buffer, const struct pins *pins)
 	}
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	/* What cannot be pinned long-term is reported in several ways: to the caller it is a bad address. */
+	/*
+	 * What cannot be pinned long-term is reported in several ways: to the caller it is a bad
+	 * address.
+	 */
 	return rc == -ENOMEM ? -ENOMEM : -EFAULT;
 }
 

@@ -2,12 +2,12 @@
 /*
  * Pinned memory: pages that a device may reach, and who is charged for them.
  *
- * Owns the long-term pins of one stretch of user memory and the charge for it. It knows user addresses and
- * physical pages, and nothing of IOVAs, IOMMUs or address spaces.
+ * Owns the long-term pins of one stretch of user memory and the charge for it. It knows user
+ * addresses and physical pages, and nothing of IOVAs, IOMMUs or address spaces.
  *
- * Lifetimes: a &struct pins holds its charge; a charge holds the user and the mm it counts against, so that both
- * counters exist until the last page is returned, however long ago the process exited. Pins are released only
- * after every IOMMU has forgotten the pages: the caller sees to that.
+ * Lifetimes: a &struct pins holds its charge; a charge holds the user and the mm it counts against,
+ * so that both counters exist until the last page is returned, however long ago the process exited.
+ * Pins are released only after every IOMMU has forgotten the pages: the caller sees to that.
  */
 #ifndef IOASIDFD_PIN_H
 #define IOASIDFD_PIN_H
@@ -22,7 +22,8 @@ struct pin_block;
 /**
  * struct pin_charge - a user and an address space that pinned pages are charged to
  * @ref: one for each &struct pins and one for whoever caches it
- * @user: counts against RLIMIT_MEMLOCK, shared with every other pinner in the kernel that counts per user
+ * @user: counts against RLIMIT_MEMLOCK, shared with every other pinner in the kernel that counts
+ * 	per user
  * @mm: counts in VmPin of the process that mapped
  */
 struct pin_charge {
@@ -43,7 +44,10 @@ struct pin_quota {
 	u64 limit;
 };
 
-/* Up to 16 million physically contiguous pages in 8 bytes: memory is what limits the number of scattered ones. */
+/*
+ * Up to 16 million physically contiguous pages in 8 bytes: memory is what limits the number of
+ * scattered ones.
+ */
 struct pin_run {
 	u64 pfn : 40;
 	u64 nr : 24;
@@ -78,9 +82,10 @@ struct pins {
  * @spare: memory for the runs that they will become
  * @few: where @pages points for a short stretch
  *
- * Lives on the stack of the call that maps. The way of a page: pin_buffer_fill(), pin_buffer_reserve(), then the
- * caller gives the pages to the IOMMUs and calls pin_buffer_commit(), which cannot fail. On any error before that,
- * pin_buffer_destroy() gives the pages back.
+ * Lives on the stack of the call that maps. The way of a page: pin_buffer_fill(),
+ * pin_buffer_reserve(), then the caller gives the pages to the IOMMUs and calls
+ * pin_buffer_commit(), which cannot fail. On any error before that, pin_buffer_destroy() gives the
+ * pages back.
  */
 struct pin_buffer {
 	struct page **pages;
@@ -97,7 +102,9 @@ void pin_exit(void);
 /* A charge for the current task, which must have an mm. NULL without memory. May sleep. */
 struct pin_charge *pin_charge_create(void);
 
-/* A reference to @cached, which may be NULL, if that is the charge of the current task; else NULL. */
+/*
+ * A reference to @cached, which may be NULL, if that is the charge of the current task; else NULL.
+ */
 struct pin_charge *pin_charge_get_cached(struct pin_charge *cached);
 struct pin_charge *pin_charge_get(struct pin_charge *charge);
 void pin_charge_put(struct pin_charge *charge);
@@ -106,8 +113,8 @@ void pin_charge_put(struct pin_charge *charge);
 void pin_quota_current(struct pin_quota *quota);
 
 /*
- * Charge @nr_pages at @user_va of the current task and make an object for them; nothing is pinned yet. Takes over
- * the reference to @charge, also on failure. -EDQUOT fills @quota.
+ * Charge @nr_pages at @user_va of the current task and make an object for them; nothing is pinned
+ * yet. Takes over the reference to @charge, also on failure. -EDQUOT fills @quota.
  */
 struct pins *pins_alloc(struct pin_charge *charge, u64 user_va, u64 nr_pages, bool write,
 			struct pin_quota *quota);
@@ -119,8 +126,8 @@ int pin_buffer_init(struct pin_buffer *buffer, u64 nr_pages);
 void pin_buffer_destroy(struct pin_buffer *buffer);
 
 /*
- * Pin the next pages of @pins from the current task's memory into the empty buffer, as many as fit without crossing
- * the bounds of a huge page. 0, or -EFAULT, -ENOMEM, -EINTR with nothing pinned.
+ * Pin the next pages of @pins from the current task's memory into the empty buffer, as many as fit
+ * without crossing the bounds of a huge page. 0, or -EFAULT, -ENOMEM, -EINTR with nothing pinned.
  */
 int pin_buffer_fill(struct pin_buffer *buffer, const struct pins *pins);
 

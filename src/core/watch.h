@@ -2,9 +2,9 @@
 /*
  * Watches: contexts that wait for a group to become free.
  *
- * Owns the list of who waits for which group, by number. A watch ends when the group is free, when the context binds it
- * after all, or with the context's file. Knows nothing of who owns groups: it is told when one may have become free,
- * and asks the iommu core whether that is so.
+ * Owns the list of who waits for which group, by number. A watch ends when the group is free, when
+ * the context binds it after all, or with the context's file. Knows nothing of who owns groups: it
+ * is told when one may have become free, and asks the iommu core whether that is so.
  *
  * Locks: its own, below those of groups.
  */
@@ -15,7 +15,10 @@
 
 #include "context.h"
 
-/* Watch a group; a second watch on the same one is the same watch. -ENOMEM, -ENOSPC when there are too many. */
+/*
+ * Watch a group; a second watch on the same one is the same watch. -ENOMEM, -ENOSPC when there are
+ * too many.
+ */
 int watch_add(struct ioasidfd_context *ctx, struct iommu_group *group);
 void watch_remove(struct ioasidfd_context *ctx, struct iommu_group *group);
 void watch_remove_all(struct ioasidfd_context *ctx);

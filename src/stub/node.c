@@ -27,7 +27,8 @@
  * @region: registers, fixed
  * @access_lock: protects what follows
  * @accessible: registers may be mapped into processes
- * @inode: whose address space all files share, so that every memory mapping is found; held while files are open
+ * @inode: whose address space all files share, so that every memory mapping is found; held while
+ * 	files are open
  * @nr_files: open files; table lock
  */
 struct node {
@@ -63,7 +64,10 @@ static void node_free(struct kref *ref)
 	kfree(container_of(ref, struct node, ref));
 }
 
-/* Files of one node may have been opened through different inodes; the first one lends its address space to all. */
+/*
+ * Files of one node may have been opened through different inodes; the first one lends its address
+ * space to all.
+ */
 static void share_mapping(struct node *node, struct inode *inode, struct file *filp)
 {
 	lockdep_assert_held(&nodes_lock);
@@ -149,7 +153,10 @@ static __poll_t node_file_poll(struct file *filp, poll_table *wait)
 	return ioasidfd_device_poll(file->device_file, filp, wait);
 }
 
-/* Pages come one by one as they are touched: that is when it matters whether access is still granted. */
+/*
+ * Pages come one by one as they are touched: that is when it matters whether access is still
+ * granted.
+ */
 static vm_fault_t node_fault(struct vm_fault *vmf)
 {
 	struct node_file *file = vmf->vma->vm_file->private_data;
@@ -250,8 +257,8 @@ static int publish(struct node *node, struct device *dev)
 		return rc;
 	node->minor = rc;
 	/* The driver core turns "!" into a folder. */
-	node->chardev = device_create(nodes_class, dev, MKDEV(MAJOR(first_number), node->minor), NULL,
-				      "ioasid-dev!%s", dev_name(dev));
+	node->chardev = device_create(nodes_class, dev, MKDEV(MAJOR(first_number), node->minor),
+				      NULL, "ioasid-dev!%s", dev_name(dev));
 	return PTR_ERR_OR_ZERO(node->chardev);
 }
 

@@ -2,14 +2,15 @@
 /*
  * Nodes: /dev/ioasid-dev/NAME, one for each device that a stub driver is bound to.
  *
- * Owns the character devices, their files, and the memory mappings of device registers. Knows the kernel API of
- * ioasidfd and ranges of physical addresses, and nothing of any bus.
+ * Owns the character devices, their files, and the memory mappings of device registers. Knows the
+ * kernel API of ioasidfd and ranges of physical addresses, and nothing of any bus.
  *
- * Lifetimes: the driver and every open file hold the node. The node's registers can be touched between
- * node_grant_access() and node_revoke_access() only; the latter takes them out of every process at once.
+ * Lifetimes: the driver and every open file hold the node. The node's registers can be touched
+ * between node_grant_access() and node_revoke_access() only; the latter takes them out of every
+ * process at once.
  *
- * Locks: the table of nodes has one, for opening. &node.access_lock comes after mmap_lock and after the locks of
- * ioasidfd, and nothing is taken below it but what belongs to the memory management.
+ * Locks: the table of nodes has one, for opening. &node.access_lock comes after mmap_lock and after
+ * the locks of ioasidfd, and nothing is taken below it but what belongs to the memory management.
  */
 #ifndef IOASIDFD_STUB_NODE_H
 #define IOASIDFD_STUB_NODE_H
@@ -40,7 +41,10 @@ void node_region_init(struct node_region *region, const struct resource *resourc
 int node_init(void);
 void node_exit(void);
 
-/* Make a node for @dev in its driver's probe(). @regions are NODE_MAX_REGIONS and copied; an ERR_PTR on error. */
+/*
+ * Make a node for @dev in its driver's probe(). @regions are NODE_MAX_REGIONS and copied; an
+ * ERR_PTR on error.
+ */
 struct node *node_create(struct device *dev, const struct ioasidfd_device_ops *ops, void *private,
 			 const struct node_region *regions);
 

@@ -2,8 +2,8 @@
 /*
  * PCI stub driver, see pci.h.
  *
- * Bus mastering is on exactly while the device is bound to a context: before, its DMA would reach the kernel's default
- * address space, which often is all of memory.
+ * Bus mastering is on exactly while the device is bound to a context: before, its DMA would reach
+ * the kernel's default address space, which often is all of memory.
  */
 #include <linux/pci.h>
 #include <linux/slab.h>
@@ -53,7 +53,8 @@ static void pci_stub_quiesce(void *private)
 	node_revoke_access(stub->node);
 	pci_clear_master(stub->pdev);
 	if (pci_device_is_present(stub->pdev) && !pci_wait_for_pending_transaction(stub->pdev))
-		pci_warn(stub->pdev, "transactions still pending after bus mastering was turned off\n");
+		pci_warn(stub->pdev,
+			 "transactions still pending after bus mastering was turned off\n");
 	reset(stub->pdev);
 	pci_disable_device(stub->pdev);
 }
@@ -99,7 +100,10 @@ static int pci_stub_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	struct node_region regions[NODE_MAX_REGIONS] = {};
 	struct pci_stub *stub;
 
-	/* driver_override matches with the id of anything; an id that somebody wrote to new_id is not welcome. */
+	/*
+	 * driver_override matches with the id of anything; an id that somebody wrote to new_id is
+	 * not welcome.
+	 */
 	if (id->vendor != PCI_ANY_ID || pdev->hdr_type != PCI_HEADER_TYPE_NORMAL)
 		return -ENODEV;
 	stub = kzalloc(sizeof(*stub), GFP_KERNEL);

@@ -2,7 +2,8 @@
 /*
  * The PCI stub driver: makes a PCI function available to user space.
  *
- * Owns what is particular to PCI: BARs, bus mastering, reset. It is bound through driver_override only.
+ * Owns what is particular to PCI: BARs, bus mastering, reset. It is bound through driver_override
+ * only.
  */
 #ifndef IOASIDFD_STUB_PCI_H
 #define IOASIDFD_STUB_PCI_H

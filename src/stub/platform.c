@@ -2,8 +2,9 @@
 /*
  * Platform stub driver, see platform.h.
  *
- * There is no general way to stop a platform device: only a reset does. A device without one is not handed out, since
- * it could go on with its DMA in the kernel's address space after user space is done with it.
+ * There is no general way to stop a platform device: only a reset does. A device without one is not
+ * handed out, since it could go on with its DMA in the kernel's address space after user space is
+ * done with it.
  */
 #include <linux/acpi.h>
 #include <linux/module.h>
@@ -17,8 +18,9 @@
 
 static bool platform_reset_required = true;
 module_param(platform_reset_required, bool, 0644);
-MODULE_PARM_DESC(platform_reset_required,
-		 "Do not hand out platform devices that cannot be reset (default: yes). Without a reset nothing stops their DMA when they return to the kernel.");
+MODULE_PARM_DESC(
+	platform_reset_required,
+	"Do not hand out platform devices that cannot be reset (default: yes). Without a reset nothing stops their DMA when they return to the kernel.");
 
 /**
  * struct platform_stub - a platform device in user space's hands

@@ -2,8 +2,8 @@
 /*
  * The platform stub driver: makes a platform device available to user space.
  *
- * Owns what is particular to platform devices: memory resources and reset lines. It is bound through driver_override
- * only.
+ * Owns what is particular to platform devices: memory resources and reset lines. It is bound
+ * through driver_override only.
  */
 #ifndef IOASIDFD_STUB_PLATFORM_H
 #define IOASIDFD_STUB_PLATFORM_H

@@ -1,39 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * The user-space ABI of ioasidfd: I/O address spaces behind /dev/ioasid, and the devices that use them
- * behind /dev/ioasid-dev/NAME.
+ * The user-space ABI of ioasidfd: I/O address spaces behind /dev/ioasid, and the devices that use
+ * them behind /dev/ioasid-dev/NAME.
  *
  * Rules that hold for every call:
  *
- *  - The argument is a structure whose first member, @size, is the size the caller was compiled with.
- *    Shorter than the structure's first published version is EINVAL. Longer than the kernel's is accepted
- *    if the excess is zero, and E2BIG otherwise.
- *  - Members that start with "out_" are written by the kernel and ignored on input. All others are read.
+ *  - The argument is a structure whose first member, @size, is the size the caller was compiled
+ *    with. Shorter than the structure's first published version is EINVAL. Longer than the kernel's
+ *    is accepted if the excess is zero, and E2BIG otherwise.
+ *  - Members that start with "out_" are written by the kernel and ignored on input. All others are
+ *    read.
  *  - Unknown flags and non-zero reserved members are EOPNOTSUPP.
  *  - Ranges: @length is a number of bytes, "last" is the address of the last byte (inclusive).
- *  - A call that fails has changed nothing. That includes EFAULT: the reply is written before the effect
- *    takes place. After an error, "out_" members hold the explanation named at each structure, else zero.
+ *  - A call that fails has changed nothing. That includes EFAULT: the reply is written before the
+ *    effect takes place. After an error, "out_" members hold the explanation named at each
+ *    structure, else zero.
  *
  * Errors, the same for every call:
  *
- *  ENOTTY         no such ioctl on this file
- *  EINVAL         malformed: alignment, zero length, bad combination
- *  E2BIG          a member this kernel does not know is not zero
- *  EOVERFLOW      the address range wraps
- *  EOPNOTSUPP     unknown flag or value, or this kernel, IOMMU or device cannot do it
- *  ENOENT         no such IOASID (or it was freed), nothing mapped there
- *  EEXIST         the IOVA range is already used; the device is already allowed an IOASID
- *  EBUSY          owned by someone else, a kernel driver is bound in the group, or still referenced
- *  EPERM          the platform cannot isolate the interrupts of this device
- *  ENOMEM         out of kernel memory
- *  EDQUOT         would pass RLIMIT_MEMLOCK; the reply holds the figures
- *  ENOSPC         no free IOVA range or IOASID
- *  EADDRNOTAVAIL  an IOVA that some attached device cannot reach; the reply holds the nearest usable range
- *  EADDRINUSE     attaching would make an existing mapping unreachable; the reply names the mapping
- *  ENODEV         the device is gone
- *  EINTR          a fatal signal stopped a long map; everything it had done was undone
- *  EFAULT         bad user pointer
- *  EBADF          not an open file, or not a /dev/ioasid where one is asked for
+ * ENOTTY no such ioctl on this file EINVAL malformed: alignment, zero length, bad combination E2BIG
+ * a member this kernel does not know is not zero EOVERFLOW the address range wraps EOPNOTSUPP
+ * unknown flag or value, or this kernel, IOMMU or device cannot do it ENOENT no such IOASID (or it
+ * was freed), nothing mapped there EEXIST the IOVA range is already used; the device is already
+ * allowed an IOASID EBUSY owned by someone else, a kernel driver is bound in the group, or still
+ * referenced EPERM the platform cannot isolate the interrupts of this device ENOMEM out of kernel
+ * memory EDQUOT would pass RLIMIT_MEMLOCK; the reply holds the figures ENOSPC no free IOVA range or
+ * IOASID EADDRNOTAVAIL an IOVA that some attached device cannot reach; the reply holds the nearest
+ * usable range EADDRINUSE attaching would make an existing mapping unreachable; the reply names the
+ * mapping ENODEV the device is gone EINTR a fatal signal stopped a long map; everything it had done
+ * was undone EFAULT bad user pointer EBADF not an open file, or not a /dev/ioasid where one is
+ * asked for
  */
 #ifndef _UAPI_LINUX_IOASIDFD_H
 #define _UAPI_LINUX_IOASIDFD_H
@@ -81,7 +77,8 @@ struct ioasid_range {
 /**
  * enum ioasid_capability - bits of &ioasid_info.out_capabilities
  * @IOASID_CAP_RID: an IOASID can serve all DMA of a device (its RID)
- * @IOASID_CAP_REFUSALS: the kernel's refusal to bind a driver to an owned device is observed and reported
+ * @IOASID_CAP_REFUSALS: the kernel's refusal to bind a driver to an owned device is observed and
+ * 	reported
  *
  * A bit says what this kernel can do for some device. What one device can do is in
  * &ioasid_device_info.out_capabilities.
@@ -98,13 +95,16 @@ enum ioasid_capability {
  * @out_abi_version: IOASID_ABI_VERSION of the module
  * @out_max_ioasids: how many IOASIDs one context may hold
  * @out_capabilities: bits of &enum ioasid_capability
- * @out_iova_alignment: every IOVA, user address and length of a mapping is a multiple of this many bytes
- * @out_ioasids: IOASIDs of this context, those included that were freed and are still held by a device
+ * @out_iova_alignment: every IOVA, user address and length of a mapping is a multiple of this many
+ * 	bytes
+ * @out_ioasids: IOASIDs of this context, those included that were freed and are still held by a
+ * 	device
  * @out_mappings: mappings in all of them
  * @out_mapped_bytes: bytes mapped by them
- * @out_locked_bytes: bytes charged to the calling user, by this and by any other context, and by everything
- *	else in the kernel that charges pinned memory to the user
- * @out_locked_limit_bytes: the caller's RLIMIT_MEMLOCK; all ones when there is no limit for the caller
+ * @out_locked_bytes: bytes charged to the calling user, by this and by any other context, and by
+ * 	everything else in the kernel that charges pinned memory to the user
+ * @out_locked_limit_bytes: the caller's RLIMIT_MEMLOCK; all ones when there is no limit for the
+ * 	caller
  *
  * What the module can do on this kernel, and what the context uses.
  */
@@ -149,9 +149,9 @@ struct ioasid_alloc {
  * @ioasid: what to free
  * @__reserved: must be 0
  *
- * Remove every mapping and end the IOASID. Devices that were allowed to use it fault from here on; each
- * keeps its reference until DEVICE_DISALLOW, and until the last one did so the number is not given out again.
- * When this returns no device reaches the memory that was mapped.
+ * Remove every mapping and end the IOASID. Devices that were allowed to use it fault from here on;
+ * each keeps its reference until DEVICE_DISALLOW, and until the last one did so the number is not
+ * given out again. When this returns no device reaches the memory that was mapped.
  *
  * Errors: ENOENT.
  */
@@ -185,19 +185,21 @@ enum ioasid_map_flags {
  * @length: bytes, a multiple of the alignment, not 0
  * @iova: with IOASID_MAP_FIXED_IOVA where to map, a multiple of the alignment; else must be 0
  * @out_iova: where it was mapped
- * @out_range: after EEXIST the mapping in the way; after EADDRNOTAVAIL the usable range nearest to @iova
- *	that is long enough, or 0..0 if there is none
+ * @out_range: after EEXIST the mapping in the way; after EADDRNOTAVAIL the usable range nearest to
+ * 	@iova that is long enough, or 0..0 if there is none
  * @out_locked_bytes: after EDQUOT what the calling user is charged for now
  * @out_wanted_bytes: after EDQUOT what this call would have added
  * @out_locked_limit_bytes: after EDQUOT the limit
  *
- * Pin the memory, charge it to the caller, and make it visible to every device that uses the IOASID, now or
- * later. The pages stay pinned, and stay the ones they were at the time of the call, until they are
- * unmapped, whatever happens to the memory mapping or to the process. A kernel-chosen IOVA is never 0, and is
- * placed so that huge pages of the memory stay huge pages for the device.
+ * Pin the memory, charge it to the caller, and make it visible to every device that uses the
+ * IOASID, now or later. The pages stay pinned, and stay the ones they were at the time of the call,
+ * until they are unmapped, whatever happens to the memory mapping or to the process. A
+ * kernel-chosen IOVA is never 0, and is placed so that huge pages of the memory stay huge pages for
+ * the device.
  *
- * Errors: EINVAL, EOVERFLOW, EOPNOTSUPP, ENOENT, EEXIST, ENOMEM, EDQUOT, ENOSPC, EADDRNOTAVAIL, EINTR,
- * EFAULT (also: memory that is not there, not accessible as asked, or cannot be pinned, such as device memory).
+ * Errors: EINVAL, EOVERFLOW, EOPNOTSUPP, ENOENT, EEXIST, ENOMEM, EDQUOT, ENOSPC, EADDRNOTAVAIL,
+ * EINTR, EFAULT (also: memory that is not there, not accessible as asked, or cannot be pinned, such
+ * as device memory).
  */
 struct ioasid_map {
 	__u32 size;
@@ -234,12 +236,12 @@ enum ioasid_unmap_flags {
  * @out_unmapped_bytes: sum of the lengths of the mappings that were removed
  * @out_range: after EINVAL because a mapping would have been cut: that mapping
  *
- * Remove every mapping that lies in the range. A range may hold holes and any number of mappings, but not
- * a part of one. When this returns no device reaches the memory, and it is unpinned and no longer charged.
- * A mapping whose MAP has not returned yet is not there.
+ * Remove every mapping that lies in the range. A range may hold holes and any number of mappings,
+ * but not a part of one. When this returns no device reaches the memory, and it is unpinned and no
+ * longer charged. A mapping whose MAP has not returned yet is not there.
  *
- * Errors: EINVAL, EOVERFLOW, ENOENT (no such IOASID, or nothing mapped in the range; with IOASID_UNMAP_ALL
- * an empty address space is a success).
+ * Errors: EINVAL, EOVERFLOW, ENOENT (no such IOASID, or nothing mapped in the range; with
+ * IOASID_UNMAP_ALL an empty address space is a success).
  */
 struct ioasid_unmap {
 	__u32 size;
@@ -261,11 +263,12 @@ struct ioasid_unmap {
  * @num_ranges: how many ranges fit at @ranges
  * @ranges: pointer to an array of &struct ioasid_range
  * @out_iova_alignment: see &ioasid_info.out_iova_alignment
- * @out_num_ranges: how many ranges there are; more than @num_ranges means that only the first were written
+ * @out_num_ranges: how many ranges there are; more than @num_ranges means that only the first were
+ * 	written
  * @__reserved: must be 0
  *
- * The IOVAs that every device now using the IOASID can reach, ascending. Mapped ranges are part of them.
- * The answer shrinks when a device is allowed the IOASID and grows when it is disallowed.
+ * The IOVAs that every device now using the IOASID can reach, ascending. Mapped ranges are part of
+ * them. The answer shrinks when a device is allowed the IOASID and grows when it is disallowed.
  *
  * Errors: ENOENT, EFAULT.
  */
@@ -300,8 +303,8 @@ enum ioasid_query_flags {
  * @out_user_va: the address it was mapped from, in the process that mapped it
  * @out_map_flags: IOASID_MAP_READ and IOASID_MAP_WRITE of the mapping
  *
- * What is mapped at an IOVA. With IOASID_QUERY_NEXT, starting from 0 and going on at out_range.last + 1,
- * it lists every mapping.
+ * What is mapped at an IOVA. With IOASID_QUERY_NEXT, starting from 0 and going on at out_range.last
+ * + 1, it lists every mapping.
  *
  * Errors: ENOENT (no such IOASID, or nothing mapped there).
  */
@@ -323,14 +326,15 @@ struct ioasid_query {
 /**
  * enum ioasid_event_type - &ioasid_event.type
  * @IOASID_EVENT_LOST: @count events were dropped here because the queue was full
- * @IOASID_EVENT_REFUSED: the kernel refused to bind @driver to @device, because the context owns the group. Needs
- *	IOASID_CAP_REFUSALS
- * @IOASID_EVENT_GROUP_FREE: a group that the context asked for with IOASID_BIND_WATCH has no owner any more. Another
- *	may be faster: bind, and be prepared to wait again
- * @IOASID_EVENT_DEVICE_ADDED: @device appeared in an owned group; it reaches what the group's other devices reach
+ * @IOASID_EVENT_REFUSED: the kernel refused to bind @driver to @device, because the context owns
+ * 	the group. Needs IOASID_CAP_REFUSALS
+ * @IOASID_EVENT_GROUP_FREE: a group that the context asked for with IOASID_BIND_WATCH has no owner
+ * 	any more. Another may be faster: bind, and be prepared to wait again
+ * @IOASID_EVENT_DEVICE_ADDED: @device appeared in an owned group; it reaches what the group's other
+ * 	devices reach
  * @IOASID_EVENT_DEVICE_REMOVED: @device of an owned group is gone
- * @IOASID_EVENT_REVOKED: the binding of @device was ended from outside: it was removed, or its driver was unbound. Its
- *	device files answer ENODEV
+ * @IOASID_EVENT_REVOKED: the binding of @device was ended from outside: it was removed, or its
+ * 	driver was unbound. Its device files answer ENODEV
  */
 enum ioasid_event_type {
 	IOASID_EVENT_LOST = 0,
@@ -351,10 +355,11 @@ enum ioasid_event_type {
  * @device: the device, empty if there is no particular one
  * @driver: the driver, likewise
  *
- * read() returns as many whole records as fit, waiting for the first one unless the file is O_NONBLOCK (EAGAIN). A
- * buffer that is too small for a record is EINVAL. poll() reports POLLIN while there are any. The queue is bounded and
- * nothing in the kernel waits for its reader: what does not fit is counted and reported as IOASID_EVENT_LOST in its
- * place. A read() that fails with EFAULT has consumed nothing.
+ * read() returns as many whole records as fit, waiting for the first one unless the file is
+ * O_NONBLOCK (EAGAIN). A buffer that is too small for a record is EINVAL. poll() reports POLLIN
+ * while there are any. The queue is bounded and nothing in the kernel waits for its reader: what
+ * does not fit is counted and reported as IOASID_EVENT_LOST in its place. A read() that fails with
+ * EFAULT has consumed nothing.
  */
 struct ioasid_event {
 	__u32 size;
@@ -381,8 +386,8 @@ enum ioasid_bus {
 /**
  * enum ioasid_device_capability - bits of &ioasid_device_info.out_capabilities
  * @IOASID_DEVICE_CAP_RID: an IOASID can be allowed for the device's RID
- * @IOASID_DEVICE_CAP_RESET: the function is reset before it returns to the kernel; without this bit it is
- *	only stopped
+ * @IOASID_DEVICE_CAP_RESET: the function is reset before it returns to the kernel; without this bit
+ * 	it is only stopped
  */
 enum ioasid_device_capability {
 	IOASID_DEVICE_CAP_RID = 1 << 0,
@@ -435,12 +440,14 @@ enum ioasid_region_flags {
  * @size: sizeof(struct ioasid_device_region)
  * @flags: must be 0
  * @index: which region; for a PCI device the number of the BAR, 0 to 5
- * @out_region_flags: bits of &enum ioasid_region_flags; 0 for a BAR that is not there or is I/O ports
+ * @out_region_flags: bits of &enum ioasid_region_flags; 0 for a BAR that is not there or is I/O
+ * 	ports
  * @out_offset: offset for mmap() on the device file
  * @out_length: bytes; 0 for a region that is not there
  *
- * mmap() of a region needs a bound device file (ENODEV otherwise, or EINVAL outside of every region). When
- * the device is unbound or removed the memory mapping stays, and touching it raises SIGBUS.
+ * mmap() of a region needs a bound device file (ENODEV otherwise, or EINVAL outside of every
+ * region). When the device is unbound or removed the memory mapping stays, and touching it raises
+ * SIGBUS.
  *
  * Errors: ENOENT (no such region), ENODEV.
  */
@@ -459,8 +466,8 @@ struct ioasid_device_region {
  * @IOASID_OWNER_NONE: nobody; the group can be bound
  * @IOASID_OWNER_KERNEL: a kernel driver, named by @out_device and @out_driver
  * @IOASID_OWNER_CONTEXT: a context of /dev/ioasid, opened by @out_pid and @out_command
- * @IOASID_OWNER_OTHER: another user-space DMA framework; @out_device and @out_driver name a device of the
- *	group that is bound to a driver of that framework, such as vfio-pci
+ * @IOASID_OWNER_OTHER: another user-space DMA framework; @out_device and @out_driver name a device
+ * 	of the group that is bound to a driver of that framework, such as vfio-pci
  * @IOASID_OWNER_NO_IOMMU: the device has no IOMMU group, nobody can own it
  */
 enum ioasid_owner {
@@ -474,7 +481,8 @@ enum ioasid_owner {
 /**
  * enum ioasid_owner_flags - bits of &ioasid_device_owner.out_owner_flags
  * @IOASID_OWNER_THIS_FILE: the device is bound through this very device file
- * @IOASID_OWNER_CLOSED: the owning context was closed; the group stays blocked until the device files go
+ * @IOASID_OWNER_CLOSED: the owning context was closed; the group stays blocked until the device
+ * 	files go
  */
 enum ioasid_owner_flags {
 	IOASID_OWNER_THIS_FILE = 1 << 0,
@@ -488,18 +496,19 @@ enum ioasid_owner_flags {
  * @out_owner: one of &enum ioasid_owner
  * @out_owner_flags: bits of &enum ioasid_owner_flags
  * @out_group: number of the IOMMU group, or IOASID_NO_GROUP
- * @out_pid: process that opened the owning context, in the caller's pid namespace; 0 if it is not there
+ * @out_pid: process that opened the owning context, in the caller's pid namespace; 0 if it is not
+ * 	there
  * @out_command: its command name at that time
  * @out_device: the device of the group that is in the way; empty if none is
  * @out_driver: the driver bound to it
- * @out_num_refused: how many times a kernel driver was refused a device of the group since the owning context took
- *	it; stays 0 without IOASID_CAP_REFUSALS
+ * @out_num_refused: how many times a kernel driver was refused a device of the group since the
+ * 	owning context took it; stays 0 without IOASID_CAP_REFUSALS
  * @out_refused_time_ns: when that happened last, on CLOCK_BOOTTIME
  * @out_refused_device: for which device
  * @out_refused_driver: to which driver
  *
- * Who owns the DMA of the device's group, by name. It answers the question that an EBUSY from DEVICE_BIND
- * leaves open, and may be asked by anyone who holds a device file.
+ * Who owns the DMA of the device's group, by name. It answers the question that an EBUSY from
+ * DEVICE_BIND leaves open, and may be asked by anyone who holds a device file.
  *
  * Errors: ENODEV, ENOMEM.
  */
@@ -524,13 +533,16 @@ struct ioasid_device_owner {
  * enum ioasid_refusal - &ioasid_device_bind.out_refusal: why a device was not bound
  * @IOASID_REFUSAL_NONE: it was bound, or the error says it all
  * @IOASID_REFUSAL_NO_IOMMU: EOPNOTSUPP, no IOMMU translates the device's DMA
- * @IOASID_REFUSAL_BUS: EOPNOTSUPP, the device's bus does not keep kernel drivers away from an owned device
- * @IOASID_REFUSAL_NOT_COHERENT: EOPNOTSUPP, DMA of the device is not coherent with the processor's caches
- * @IOASID_REFUSAL_DIRECT_MAPPED: EOPNOTSUPP, firmware demands that a part of the memory stays mapped for a
- *	device of the group (RMRR, IVMD, RMR)
- * @IOASID_REFUSAL_MSI: EPERM, a device of the group could send any interrupt to the host; the module
- *	parameter allow_unsafe_interrupts accepts that
- * @IOASID_REFUSAL_ALREADY_BOUND: EBUSY, the device is bound through another device file, or this one
+ * @IOASID_REFUSAL_BUS: EOPNOTSUPP, the device's bus does not keep kernel drivers away from an owned
+ * 	device
+ * @IOASID_REFUSAL_NOT_COHERENT: EOPNOTSUPP, DMA of the device is not coherent with the processor's
+ * 	caches
+ * @IOASID_REFUSAL_DIRECT_MAPPED: EOPNOTSUPP, firmware demands that a part of the memory stays
+ * 	mapped for a device of the group (RMRR, IVMD, RMR)
+ * @IOASID_REFUSAL_MSI: EPERM, a device of the group could send any interrupt to the host; the
+ * 	module parameter allow_unsafe_interrupts accepts that
+ * @IOASID_REFUSAL_ALREADY_BOUND: EBUSY, the device is bound through another device file, or this
+ * 	one
  * @IOASID_REFUSAL_OWNED: EBUSY, the group is owned by another; DEVICE_GET_OWNER says by whom
  */
 enum ioasid_refusal {
@@ -546,8 +558,8 @@ enum ioasid_refusal {
 
 /**
  * enum ioasid_bind_flags - bits of &ioasid_device_bind.flags
- * @IOASID_BIND_WATCH: if the group is owned by another (IOASID_REFUSAL_OWNED), tell the context with an
- *	IOASID_EVENT_GROUP_FREE, once, when it no longer is
+ * @IOASID_BIND_WATCH: if the group is owned by another (IOASID_REFUSAL_OWNED), tell the context
+ * 	with an IOASID_EVENT_GROUP_FREE, once, when it no longer is
  */
 enum ioasid_bind_flags {
 	IOASID_BIND_WATCH = 1 << 0,
@@ -560,9 +572,9 @@ enum ioasid_bind_flags {
  * @context_fd: an open /dev/ioasid
  * @out_refusal: after EBUSY, EPERM and EOPNOTSUPP one of &enum ioasid_refusal
  *
- * Take DMA ownership of the device's group for a context. From here on no kernel driver can bind to any
- * device of the group, and DMA of all of them is blocked until an IOASID is allowed. Further devices of the
- * group can be bound to the same context only.
+ * Take DMA ownership of the device's group for a context. From here on no kernel driver can bind to
+ * any device of the group, and DMA of all of them is blocked until an IOASID is allowed. Further
+ * devices of the group can be bound to the same context only.
  *
  * Errors: EBADF, EBUSY, EPERM, EOPNOTSUPP, ENODEV, ENOMEM, or what enabling the device returned.
  */
@@ -579,8 +591,9 @@ struct ioasid_device_bind {
  * @size: sizeof(struct ioasid_device_unbind)
  * @flags: must be 0
  *
- * Stop the device, reset it where that is possible, disallow what it was allowed, and give up DMA ownership.
- * With the last bound device of a group, ownership returns to the kernel. Closing the device file does the same.
+ * Stop the device, reset it where that is possible, disallow what it was allowed, and give up DMA
+ * ownership. With the last bound device of a group, ownership returns to the kernel. Closing the
+ * device file does the same.
  *
  * Errors: EINVAL (not bound through this file), ENODEV.
  */
@@ -598,12 +611,13 @@ struct ioasid_device_unbind {
  * @__reserved: must be 0
  * @out_range: after EADDRINUSE the mapping that the device could not reach
  *
- * Let the device use the IOASID. All its mappings are visible to the device when this returns. The devices of
- * a group share one address space for their RIDs: a further device of the group can be allowed the same
- * IOASID only.
+ * Let the device use the IOASID. All its mappings are visible to the device when this returns. The
+ * devices of a group share one address space for their RIDs: a further device of the group can be
+ * allowed the same IOASID only.
  *
- * Errors: EINVAL (not bound through this file), ENOENT, EEXIST (the device is allowed an IOASID already),
- * EBUSY (another device of the group is allowed another IOASID), EADDRINUSE, EOPNOTSUPP, ENOMEM, ENODEV.
+ * Errors: EINVAL (not bound through this file), ENOENT, EEXIST (the device is allowed an IOASID
+ * already), EBUSY (another device of the group is allowed another IOASID), EADDRINUSE, EOPNOTSUPP,
+ * ENOMEM, ENODEV.
  */
 struct ioasid_device_allow {
 	__u32 size;
@@ -621,8 +635,8 @@ struct ioasid_device_allow {
  * @ioasid: what the device was allowed; also one that was freed since
  * @__reserved: must be 0
  *
- * Take the IOASID away from the device and drop the device's reference. DMA of the group is blocked when the
- * last of its devices that was allowed the IOASID lets go.
+ * Take the IOASID away from the device and drop the device's reference. DMA of the group is blocked
+ * when the last of its devices that was allowed the IOASID lets go.
  *
  * Errors: EINVAL (not bound through this file), ENOENT (the device was not allowed it), ENODEV.
  */
