@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What a person types. Kbuild says what the modules are made of; tests/vm and tests/lint do the work.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+
+# The scripts below take these from the environment.
+export K P T V VM_TIMEOUT VM_PARALLEL VM_ACCEL
+
+.DEFAULT_GOAL := modules
+.PHONY: modules tests unit lint format check check-dkms demo vm deps clean help
+
+modules: ## build the modules for the running kernel, or KDIR=
+	@tests/vm/build-modules KDIR=$(KDIR)
+
+check: deps ## unit tests, lint, and all tests in VMs; K= P= T= narrow it
+	@tests/vm/check
+
+demo: deps ## boot a VM and show what the module does
+	@tests/vm/demo
+
+vm: deps ## boot a VM with a shell on this terminal; K= P= choose it
+	@tests/vm/shell
+
+unit: deps ## only the unit tests, on this machine
+	@$(MAKE) --no-print-directory -C tests/unit check
+
+lint: deps ## only the static checks; T=lint/NAME narrows it
+	@tests/lint/run $(T:lint/%=%)
+
+format: deps ## rewrite the C files as .clang-format says
+	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format --style=file -i
+
+check-dkms: deps ## build and install through DKMS, in a temporary tree
+	@tests/lint/run dkms
+
+tests: deps ## build the programs that run in the guest
+	@tests/vm/build-tests
+
+deps: ## install the packages that all this needs (Debian 12)
+	@packaging/install-deps
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@echo "  V=1 shows the commands. K=6.1|6.12, P=$$(ls tests/vm/profiles | xargs | tr ' ' '|')"
