@@ -10,21 +10,29 @@
 #include "trace.h"
 
 /**
+ * struct reserved - IOVAs that do not reach memory from a group's devices
+ * @nr: how many ranges
+ * @range: the ranges, in whole pages
+ */
+struct reserved {
+	unsigned int nr;
+	struct iova_range range[];
+};
+
+/**
  * struct attachment - a group that uses an address space
  * @node: in &ioas.attachments
  * @ioas: the address space; holds a reference
  * @group: the group
  * @domain: the page table it uses
- * @nr_reserved: length of @reserved
- * @reserved: IOVAs that do not reach memory from the group's devices, in whole pages
+ * @reserved: what the group cannot use
  */
 struct attachment {
 	struct list_head node;
 	struct ioas *ioas;
 	struct iommu_group *group;
 	struct domain *domain;
-	unsigned int nr_reserved;
-	struct iova_range reserved[];
+	struct reserved *reserved;
 };
 
 static void windows_init(struct ioas *ioas)
@@ -81,24 +89,24 @@ static void rebuild_windows(struct ioas *ioas)
 		exclude_outside(windows, aperture.start, aperture.last);
 	}
 	list_for_each_entry(attachment, &ioas->attachments, node)
-		for (i = 0; i < attachment->nr_reserved; i++)
-			iova_windows_exclude(windows, attachment->reserved[i].start,
-					     attachment->reserved[i].last);
+		for (i = 0; i < attachment->reserved->nr; i++)
+			iova_windows_exclude(windows, attachment->reserved->range[i].start,
+					     attachment->reserved->range[i].last);
 }
 
 /*
- * Room for one more attachment with a domain of its own, so that nothing has to be allocated once
- * it is there.
+ * Room for all attachments, each with a domain of its own, and for one more with @reserved, so that
+ * nothing has to be allocated once it is there.
  */
-static int grow_windows(struct ioas *ioas, const struct attachment *joining)
+static int grow_windows(struct ioas *ioas, const struct reserved *reserved)
 {
 	struct iova_windows *windows = &ioas->windows;
-	unsigned int capacity = 1 + 2 + joining->nr_reserved;
+	unsigned int capacity = 1 + 2 + reserved->nr;
 	struct iova_range *range;
 	struct attachment *attachment;
 
 	list_for_each_entry(attachment, &ioas->attachments, node)
-		capacity += 2 + attachment->nr_reserved;
+		capacity += 2 + attachment->reserved->nr;
 	if (capacity <= windows->capacity)
 		return 0;
 
@@ -121,39 +129,63 @@ static void free_regions(struct list_head *regions)
 		kfree(region);
 }
 
-static struct attachment *attachment_alloc(struct ioas *ioas, struct iommu_group *group)
+static struct reserved *copy_regions(struct list_head *regions)
 {
 	struct iommu_resv_region *region;
-	struct attachment *attachment;
+	struct reserved *reserved;
 	unsigned int nr = 0;
-	LIST_HEAD(regions);
-	int rc;
 
-	rc = iommu_get_group_resv_regions(group, &regions);
-	if (rc) {
-		free_regions(&regions);
-		return ERR_PTR(rc);
-	}
-	list_for_each_entry(region, &regions, list)
+	list_for_each_entry(region, regions, list)
 		nr++;
-	attachment = kzalloc(struct_size(attachment, reserved, nr), GFP_KERNEL_ACCOUNT);
-	if (!attachment) {
-		free_regions(&regions);
+	reserved = kzalloc(struct_size(reserved, range, nr), GFP_KERNEL_ACCOUNT);
+	if (!reserved)
 		return ERR_PTR(-ENOMEM);
-	}
-	attachment->ioas = ioas;
-	attachment->group = group;
-	list_for_each_entry(region, &regions, list) {
-		struct iova_range *range = &attachment->reserved[attachment->nr_reserved];
+	list_for_each_entry(region, regions, list) {
+		struct iova_range *range = &reserved->range[reserved->nr];
 
 		if (!region->length)
 			continue;
 		range->start = ALIGN_DOWN(region->start, PAGE_SIZE);
 		range->last = (region->start + region->length - 1) | (PAGE_SIZE - 1);
-		attachment->nr_reserved++;
+		reserved->nr++;
 	}
+	return reserved;
+}
+
+static struct reserved *get_reserved(struct iommu_group *group)
+{
+	struct reserved *reserved;
+	LIST_HEAD(regions);
+	int rc;
+
+	rc = iommu_get_group_resv_regions(group, &regions);
+	reserved = rc ? ERR_PTR(rc) : copy_regions(&regions);
 	free_regions(&regions);
+	return reserved;
+}
+
+static struct attachment *attachment_alloc(struct ioas *ioas, struct iommu_group *group)
+{
+	struct attachment *attachment = kzalloc(sizeof(*attachment), GFP_KERNEL_ACCOUNT);
+	int rc;
+
+	if (!attachment)
+		return ERR_PTR(-ENOMEM);
+	attachment->ioas = ioas;
+	attachment->group = group;
+	attachment->reserved = get_reserved(group);
+	if (IS_ERR(attachment->reserved)) {
+		rc = PTR_ERR(attachment->reserved);
+		kfree(attachment);
+		return ERR_PTR(rc);
+	}
 	return attachment;
+}
+
+static void attachment_free(struct attachment *attachment)
+{
+	kfree(attachment->reserved);
+	kfree(attachment);
 }
 
 static int check_range(struct ioas *ioas, u64 start, u64 last, struct iova_range *conflict)
@@ -167,15 +199,14 @@ static int check_range(struct ioas *ioas, u64 start, u64 last, struct iova_range
 	return -EADDRINUSE;
 }
 
-static int check_reserved(struct ioas *ioas, const struct attachment *attachment,
+static int check_reserved(struct ioas *ioas, const struct reserved *reserved,
 			  struct iova_range *conflict)
 {
 	unsigned int i;
 	int rc = 0;
 
-	for (i = 0; i < attachment->nr_reserved && !rc; i++)
-		rc = check_range(ioas, attachment->reserved[i].start, attachment->reserved[i].last,
-				 conflict);
+	for (i = 0; i < reserved->nr && !rc; i++)
+		rc = check_range(ioas, reserved->range[i].start, reserved->range[i].last, conflict);
 	return rc;
 }
 
@@ -225,10 +256,10 @@ static int attach_locked(struct attachment *attachment, struct device *dev,
 	lockdep_assert_held_write(&ioas->lock);
 	if (ioas->freed)
 		return -ENOENT;
-	rc = check_reserved(ioas, attachment, conflict);
+	rc = check_reserved(ioas, attachment->reserved, conflict);
 	if (rc)
 		return rc;
-	rc = grow_windows(ioas, attachment);
+	rc = grow_windows(ioas, attachment->reserved);
 	if (rc)
 		return rc;
 	rc = attach_domain(attachment, dev, conflict);
@@ -251,7 +282,7 @@ struct attachment *attachment_create(struct ioas *ioas, struct iommu_group *grou
 	rc = attach_locked(attachment, dev, conflict);
 	up_write(&ioas->lock);
 	if (rc) {
-		kfree(attachment);
+		attachment_free(attachment);
 		return ERR_PTR(rc);
 	}
 	ioas_get(ioas);
@@ -272,8 +303,24 @@ void attachment_destroy(struct attachment *attachment)
 	}
 	rebuild_windows(ioas);
 	up_write(&ioas->lock);
-	kfree(attachment);
+	attachment_free(attachment);
 	ioas_put(ioas);
+}
+
+void attachment_refresh(struct attachment *attachment)
+{
+	struct reserved *reserved = get_reserved(attachment->group);
+	struct ioas *ioas = attachment->ioas;
+
+	if (IS_ERR(reserved))
+		return;
+	down_write(&ioas->lock);
+	if (!grow_windows(ioas, reserved)) {
+		swap(attachment->reserved, reserved);
+		rebuild_windows(ioas);
+	}
+	up_write(&ioas->lock);
+	kfree(reserved);
 }
 
 struct ioas *attachment_ioas(const struct attachment *attachment)

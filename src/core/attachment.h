@@ -26,6 +26,13 @@ void attachment_exit(struct ioas *ioas);
 struct attachment *attachment_create(struct ioas *ioas, struct iommu_group *group,
 				     struct device *dev, struct iova_range *conflict);
 
+/*
+ * A device joined the group, and may bring reserved IOVAs of its own. What is mapped there already
+ * stays mapped: the group is the owner's, and so is the conflict. Without memory the old windows
+ * stay. May sleep; takes &ioas.lock.
+ */
+void attachment_refresh(struct attachment *attachment);
+
 /* Block the group's DMA and let go of the address space. May sleep; takes &ioas.lock. */
 void attachment_destroy(struct attachment *attachment);
 

@@ -298,6 +298,14 @@ void group_note_refusal(struct iommu_group *group, const char *device, const cha
 	mutex_unlock(&groups_lock);
 }
 
+static void refresh(struct dma_group *group)
+{
+	mutex_lock(&group->lock);
+	if (group->attachment)
+		attachment_refresh(group->attachment);
+	mutex_unlock(&group->lock);
+}
+
 void group_note_member(struct iommu_group *group, const char *device, bool added)
 {
 	u32 type = added ? IOASID_EVENT_DEVICE_ADDED : IOASID_EVENT_DEVICE_REMOVED;
@@ -305,8 +313,11 @@ void group_note_member(struct iommu_group *group, const char *device, bool added
 
 	mutex_lock(&groups_lock);
 	dma_group = find_group(group);
-	if (dma_group)
+	if (dma_group) {
 		push_event(dma_group, type, device, NULL, ktime_get_boottime_ns());
+		if (added)
+			refresh(dma_group);
+	}
 	mutex_unlock(&groups_lock);
 }
 

@@ -11,8 +11,8 @@
  * iommu_group and the context. Closing the context does not end it: the group stays blocked until
  * the last device is unbound.
  *
- * Locks: one for the table, or one for each group (what its RIDs use) and then &ioas.lock; after
- * either those of watch.h and events.h and of the iommu core. The caller holds the lock of the
+ * Locks: one for the table, then one for each group (what its RIDs use), then &ioas.lock; after
+ * them those of watch.h and events.h and of the iommu core. The caller holds the lock of the
  * device; it is never taken here with one of these held.
  */
 #ifndef IOASIDFD_GROUP_H
