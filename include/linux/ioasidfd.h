@@ -29,13 +29,13 @@ struct ioasidfd_device_file;
 /**
  * struct ioasidfd_device_ops - what a front-end does for its device
  * @enable: make the device able to do DMA. Ownership has been taken and all DMA of the group is
- * 	blocked. 0 or a negative errno, which goes to the caller of IOASID_DEVICE_BIND.
+ *	blocked. 0 or a negative errno, which goes to the caller of IOASID_DEVICE_BIND.
  * @quiesce: undo @enable: when it returns the device does no DMA and user space cannot make it do
- * 	any, neither now nor after the device returns to the kernel. Cannot fail. Called once for
- * 	each successful @enable.
+ *	any, neither now nor after the device returns to the kernel. Cannot fail. Called once for
+ *	each successful @enable.
  * @get_info: fill the members that only the front-end knows: out_num_regions, out_capabilities
- * 	(bits are added to those set already), and the PCI ones. May be called at any time between
- * 	registering and unregistering.
+ *	(bits are added to those set already), and the PCI ones. May be called at any time between
+ *	registering and unregistering.
  * @get_region: fill the outputs for @region->index; -ENOENT for a region that cannot exist.
  *
  * All are required. Context: the device lock is held for @enable and @quiesce; all may sleep. Calls
@@ -74,7 +74,7 @@ void ioasidfd_device_unregister(struct ioasidfd_device *device);
 /**
  * ioasidfd_device_open() - a file for a registered device was opened
  * @device: the device. The caller makes sure that it has not been unregistered, or holds another
- * 	file of it.
+ *	file of it.
  *
  * Context: may sleep.
  * Return: what stands for the file in the calls below, or an ERR_PTR: -ENOMEM.

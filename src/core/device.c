@@ -23,7 +23,7 @@
  * @lock: protects what follows
  * @present: not unregistered yet
  * @binder: the file it is bound through, or NULL; read without the lock by
- * 	ioasidfd_device_is_bound()
+ *	ioasidfd_device_is_bound()
  * @group: its group, while bound
  * @allowed: the address space that its RID may use, while bound; holds a reference
  */

@@ -42,7 +42,7 @@ bool observer_sees_refusals(void);
  * @refusals: those that were turned down
  * @cleanups: drivers that gave it back
  * @missed: binds that must have asked and were not seen, calls without a free probe, and
- * 	observations that found the queue full
+ *	observations that found the queue full
  */
 struct observer_stats {
 	u64 requests;

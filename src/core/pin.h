@@ -23,7 +23,7 @@ struct pin_block;
  * struct pin_charge - a user and an address space that pinned pages are charged to
  * @ref: one for each &struct pins and one for whoever caches it
  * @user: counts against RLIMIT_MEMLOCK, shared with every other pinner in the kernel that counts
- * 	per user
+ *	per user
  * @mm: counts in VmPin of the process that mapped
  */
 struct pin_charge {

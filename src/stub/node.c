@@ -28,7 +28,7 @@
  * @access_lock: protects what follows
  * @accessible: registers may be mapped into processes
  * @inode: whose address space all files share, so that every memory mapping is found; held while
- * 	files are open
+ *	files are open
  * @nr_files: open files; table lock
  */
 struct node {

@@ -18,18 +18,25 @@
  *
  * Errors, the same for every call:
  *
- * ENOTTY no such ioctl on this file EINVAL malformed: alignment, zero length, bad combination E2BIG
- * a member this kernel does not know is not zero EOVERFLOW the address range wraps EOPNOTSUPP
- * unknown flag or value, or this kernel, IOMMU or device cannot do it ENOENT no such IOASID (or it
- * was freed), nothing mapped there EEXIST the IOVA range is already used; the device is already
- * allowed an IOASID EBUSY owned by someone else, a kernel driver is bound in the group, or still
- * referenced EPERM the platform cannot isolate the interrupts of this device ENOMEM out of kernel
- * memory EDQUOT would pass RLIMIT_MEMLOCK; the reply holds the figures ENOSPC no free IOVA range or
- * IOASID EADDRNOTAVAIL an IOVA that some attached device cannot reach; the reply holds the nearest
- * usable range EADDRINUSE attaching would make an existing mapping unreachable; the reply names the
- * mapping ENODEV the device is gone EINTR a fatal signal stopped a long map; everything it had done
- * was undone EFAULT bad user pointer EBADF not an open file, or not a /dev/ioasid where one is
- * asked for
+ *  ENOTTY         no such ioctl on this file
+ *  EINVAL         malformed: alignment, zero length, bad combination
+ *  E2BIG          a member this kernel does not know is not zero
+ *  EOVERFLOW      the address range wraps
+ *  EOPNOTSUPP     unknown flag or value, or this kernel, IOMMU or device cannot do it
+ *  ENOENT         no such IOASID (or it was freed), nothing mapped there
+ *  EEXIST         the IOVA range is already used; the device is already allowed an IOASID
+ *  EBUSY          owned by someone else, a kernel driver is bound in the group, or still referenced
+ *  EPERM          the platform cannot isolate the interrupts of this device
+ *  ENOMEM         out of kernel memory
+ *  EDQUOT         would pass RLIMIT_MEMLOCK; the reply holds the figures
+ *  ENOSPC         no free IOVA range or IOASID
+ *  EADDRNOTAVAIL  an IOVA that some attached device cannot reach; the reply holds the nearest
+ *                 usable range
+ *  EADDRINUSE     attaching would make an existing mapping unreachable; the reply names the mapping
+ *  ENODEV         the device is gone
+ *  EINTR          a fatal signal stopped a long map; everything it had done was undone
+ *  EFAULT         bad user pointer
+ *  EBADF          not an open file, or not a /dev/ioasid where one is asked for
  */
 #ifndef _UAPI_LINUX_IOASIDFD_H
 #define _UAPI_LINUX_IOASIDFD_H
@@ -78,7 +85,7 @@ struct ioasid_range {
  * enum ioasid_capability - bits of &ioasid_info.out_capabilities
  * @IOASID_CAP_RID: an IOASID can serve all DMA of a device (its RID)
  * @IOASID_CAP_REFUSALS: the kernel's refusal to bind a driver to an owned device is observed and
- * 	reported
+ *	reported
  *
  * A bit says what this kernel can do for some device. What one device can do is in
  * &ioasid_device_info.out_capabilities.
@@ -96,15 +103,15 @@ enum ioasid_capability {
  * @out_max_ioasids: how many IOASIDs one context may hold
  * @out_capabilities: bits of &enum ioasid_capability
  * @out_iova_alignment: every IOVA, user address and length of a mapping is a multiple of this many
- * 	bytes
+ *	bytes
  * @out_ioasids: IOASIDs of this context, those included that were freed and are still held by a
- * 	device
+ *	device
  * @out_mappings: mappings in all of them
  * @out_mapped_bytes: bytes mapped by them
  * @out_locked_bytes: bytes charged to the calling user, by this and by any other context, and by
- * 	everything else in the kernel that charges pinned memory to the user
+ *	everything else in the kernel that charges pinned memory to the user
  * @out_locked_limit_bytes: the caller's RLIMIT_MEMLOCK; all ones when there is no limit for the
- * 	caller
+ *	caller
  *
  * What the module can do on this kernel, and what the context uses.
  */
@@ -186,7 +193,7 @@ enum ioasid_map_flags {
  * @iova: with IOASID_MAP_FIXED_IOVA where to map, a multiple of the alignment; else must be 0
  * @out_iova: where it was mapped
  * @out_range: after EEXIST the mapping in the way; after EADDRNOTAVAIL the usable range nearest to
- * 	@iova that is long enough, or 0..0 if there is none
+ *	@iova that is long enough, or 0..0 if there is none
  * @out_locked_bytes: after EDQUOT what the calling user is charged for now
  * @out_wanted_bytes: after EDQUOT what this call would have added
  * @out_locked_limit_bytes: after EDQUOT the limit
@@ -264,7 +271,7 @@ struct ioasid_unmap {
  * @ranges: pointer to an array of &struct ioasid_range
  * @out_iova_alignment: see &ioasid_info.out_iova_alignment
  * @out_num_ranges: how many ranges there are; more than @num_ranges means that only the first were
- * 	written
+ *	written
  * @__reserved: must be 0
  *
  * The IOVAs that every device now using the IOASID can reach, ascending. Mapped ranges are part of
@@ -327,14 +334,14 @@ struct ioasid_query {
  * enum ioasid_event_type - &ioasid_event.type
  * @IOASID_EVENT_LOST: @count events were dropped here because the queue was full
  * @IOASID_EVENT_REFUSED: the kernel refused to bind @driver to @device, because the context owns
- * 	the group. Needs IOASID_CAP_REFUSALS
+ *	the group. Needs IOASID_CAP_REFUSALS
  * @IOASID_EVENT_GROUP_FREE: a group that the context asked for with IOASID_BIND_WATCH has no owner
- * 	any more. Another may be faster: bind, and be prepared to wait again
+ *	any more. Another may be faster: bind, and be prepared to wait again
  * @IOASID_EVENT_DEVICE_ADDED: @device appeared in an owned group; it reaches what the group's other
- * 	devices reach
+ *	devices reach
  * @IOASID_EVENT_DEVICE_REMOVED: @device of an owned group is gone
  * @IOASID_EVENT_REVOKED: the binding of @device was ended from outside: it was removed, or its
- * 	driver was unbound. Its device files answer ENODEV
+ *	driver was unbound. Its device files answer ENODEV
  */
 enum ioasid_event_type {
 	IOASID_EVENT_LOST = 0,
@@ -387,7 +394,7 @@ enum ioasid_bus {
  * enum ioasid_device_capability - bits of &ioasid_device_info.out_capabilities
  * @IOASID_DEVICE_CAP_RID: an IOASID can be allowed for the device's RID
  * @IOASID_DEVICE_CAP_RESET: the function is reset before it returns to the kernel; without this bit
- * 	it is only stopped
+ *	it is only stopped
  */
 enum ioasid_device_capability {
 	IOASID_DEVICE_CAP_RID = 1 << 0,
@@ -441,7 +448,7 @@ enum ioasid_region_flags {
  * @flags: must be 0
  * @index: which region; for a PCI device the number of the BAR, 0 to 5
  * @out_region_flags: bits of &enum ioasid_region_flags; 0 for a BAR that is not there or is I/O
- * 	ports
+ *	ports
  * @out_offset: offset for mmap() on the device file
  * @out_length: bytes; 0 for a region that is not there
  *
@@ -467,7 +474,7 @@ struct ioasid_device_region {
  * @IOASID_OWNER_KERNEL: a kernel driver, named by @out_device and @out_driver
  * @IOASID_OWNER_CONTEXT: a context of /dev/ioasid, opened by @out_pid and @out_command
  * @IOASID_OWNER_OTHER: another user-space DMA framework; @out_device and @out_driver name a device
- * 	of the group that is bound to a driver of that framework, such as vfio-pci
+ *	of the group that is bound to a driver of that framework, such as vfio-pci
  * @IOASID_OWNER_NO_IOMMU: the device has no IOMMU group, nobody can own it
  */
 enum ioasid_owner {
@@ -482,7 +489,7 @@ enum ioasid_owner {
  * enum ioasid_owner_flags - bits of &ioasid_device_owner.out_owner_flags
  * @IOASID_OWNER_THIS_FILE: the device is bound through this very device file
  * @IOASID_OWNER_CLOSED: the owning context was closed; the group stays blocked until the device
- * 	files go
+ *	files go
  */
 enum ioasid_owner_flags {
 	IOASID_OWNER_THIS_FILE = 1 << 0,
@@ -497,12 +504,12 @@ enum ioasid_owner_flags {
  * @out_owner_flags: bits of &enum ioasid_owner_flags
  * @out_group: number of the IOMMU group, or IOASID_NO_GROUP
  * @out_pid: process that opened the owning context, in the caller's pid namespace; 0 if it is not
- * 	there
+ *	there
  * @out_command: its command name at that time
  * @out_device: the device of the group that is in the way; empty if none is
  * @out_driver: the driver bound to it
  * @out_num_refused: how many times a kernel driver was refused a device of the group since the
- * 	owning context took it; stays 0 without IOASID_CAP_REFUSALS
+ *	owning context took it; stays 0 without IOASID_CAP_REFUSALS
  * @out_refused_time_ns: when that happened last, on CLOCK_BOOTTIME
  * @out_refused_device: for which device
  * @out_refused_driver: to which driver
@@ -534,15 +541,15 @@ struct ioasid_device_owner {
  * @IOASID_REFUSAL_NONE: it was bound, or the error says it all
  * @IOASID_REFUSAL_NO_IOMMU: EOPNOTSUPP, no IOMMU translates the device's DMA
  * @IOASID_REFUSAL_BUS: EOPNOTSUPP, the device's bus does not keep kernel drivers away from an owned
- * 	device
+ *	device
  * @IOASID_REFUSAL_NOT_COHERENT: EOPNOTSUPP, DMA of the device is not coherent with the processor's
- * 	caches
+ *	caches
  * @IOASID_REFUSAL_DIRECT_MAPPED: EOPNOTSUPP, firmware demands that a part of the memory stays
- * 	mapped for a device of the group (RMRR, IVMD, RMR)
+ *	mapped for a device of the group (RMRR, IVMD, RMR)
  * @IOASID_REFUSAL_MSI: EPERM, a device of the group could send any interrupt to the host; the
- * 	module parameter allow_unsafe_interrupts accepts that
+ *	module parameter allow_unsafe_interrupts accepts that
  * @IOASID_REFUSAL_ALREADY_BOUND: EBUSY, the device is bound through another device file, or this
- * 	one
+ *	one
  * @IOASID_REFUSAL_OWNED: EBUSY, the group is owned by another; DEVICE_GET_OWNER says by whom
  */
 enum ioasid_refusal {
@@ -559,7 +566,7 @@ enum ioasid_refusal {
 /**
  * enum ioasid_bind_flags - bits of &ioasid_device_bind.flags
  * @IOASID_BIND_WATCH: if the group is owned by another (IOASID_REFUSAL_OWNED), tell the context
- * 	with an IOASID_EVENT_GROUP_FREE, once, when it no longer is
+ *	with an IOASID_EVENT_GROUP_FREE, once, when it no longer is
  */
 enum ioasid_bind_flags {
 	IOASID_BIND_WATCH = 1 << 0,
