@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What others than the module say: see oracle.h. */
+#include "oracle.h"
+#include "sysfs.h"
+#include "test.h"
+
+int64_t pins_now(void)
+{
+	long long acquired = -1, released = -1;
+	char line[200];
+	FILE *f;
+
+	/* Folds the per-CPU parts of the counters, which otherwise lag by a second. */
+	file_write("/proc/sys/vm/stat_refresh", "1");
+	f = fopen("/proc/vmstat", "re");
+	test_require(f, "/proc/vmstat: %m");
+	while (fgets(line, sizeof(line), f)) {
+		sscanf(line, "nr_foll_pin_acquired %lld", &acquired);
+		sscanf(line, "nr_foll_pin_released %lld", &released);
+	}
+	fclose(f);
+	test_require(acquired >= 0 && released >= 0, "/proc/vmstat does not count pinned pages");
+	return acquired - released;
+}
+
+int64_t pins_settled(int64_t wanted)
+{
+	int64_t now = pins_now();
+	int tries;
+
+	for (tries = 0; now != wanted && tries < 40; tries++) {
+		usleep(100000);
+		now = pins_now();
+	}
+	return now;
+}
+
+int64_t vm_pinned(pid_t pid)
+{
+	long long kib = -1;
+	char line[200];
+	FILE *f;
+
+	snprintf(line, sizeof(line), "/proc/%d/status", pid);
+	f = fopen(line, "re");
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmPin: %lld kB", &kib) == 1)
+			break;
+	fclose(f);
+	return kib < 0 ? -1 : kib * 1024;
+}
+
+unsigned long kernel_taint(void)
+{
+	char text[40];
+
+	test_require(!file_read("/proc/sys/kernel/tainted", text, sizeof(text)), "tainted: %m");
+	return strtoul(text, NULL, 10);
+}
+
+static void fdinfo_line(struct fdinfo *info, const char *line)
+{
+	unsigned long long mappings, bytes, devices;
+	unsigned int id;
+	char state[20];
+
+	if (sscanf(line, "ioasid-abi:\t%d", &info->abi) == 1)
+		return;
+	if (sscanf(line, "ioasid-count:\t%d", &info->count) == 1)
+		return;
+	if (sscanf(line, "ioasid:\t%u mappings=%llu bytes=%llu devices=%llu state=%19s", &id,
+		   &mappings, &bytes, &devices, state) != 5)
+		return;
+	if (info->nr == FDINFO_MAX)
+		return;
+	test_require(!strcmp(state, "live") || !strcmp(state, "freed"), "fdinfo: %s", line);
+	info->ioasid[info->nr].ioasid = id;
+	info->ioasid[info->nr].mappings = mappings;
+	info->ioasid[info->nr].bytes = bytes;
+	info->ioasid[info->nr].devices = devices;
+	info->ioasid[info->nr].freed = !strcmp(state, "freed");
+	info->nr++;
+}
+
+struct fdinfo fdinfo_read(int fd)
+{
+	struct fdinfo info = { .abi = -1, .count = -1 };
+	char line[300];
+	FILE *f;
+
+	snprintf(line, sizeof(line), "/proc/self/fdinfo/%d", fd);
+	f = fopen(line, "re");
+	test_require(f, "%s: %m", line);
+	while (fgets(line, sizeof(line), f))
+		fdinfo_line(&info, line);
+	fclose(f);
+	test_require(info.abi >= 0 && info.count >= 0, "fdinfo lacks ioasid-abi or ioasid-count");
+	return info;
+}
+
+int fdinfo_find(const struct fdinfo *info, uint32_t ioasid)
+{
+	int i;
+
+	for (i = 0; i < info->nr; i++)
+		if (info->ioasid[i].ioasid == ioasid)
+			return i;
+	return -1;
+}
