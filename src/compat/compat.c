@@ -2,7 +2,10 @@
 /*
  * The parts of compat.h that are too long for a header.
  */
+#include <linux/fs.h>
+#include <linux/hugetlb.h>
 #include <linux/irqdomain.h>
+#include <linux/shmem_fs.h>
 
 #include "compat.h"
 
@@ -75,3 +78,77 @@ int compat_pin_user_pages(unsigned long va, int nr, bool write, struct page **pa
 		return pin_user_pages_fast(va, nr, FOLL_LONGTERM | FOLL_WRITE, pages);
 	return pin_for_reading(va, nr, pages);
 }
+
+/* memfd_pin_folios() exists since 6.11. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+bool compat_can_pin_files(void)
+{
+	return false;
+}
+
+int compat_check_pinnable_file(struct file *file, bool write)
+{
+	return -EOPNOTSUPP;
+}
+
+long compat_pin_file(struct file *file, u64 start, u64 last, struct folio **folios,
+		     unsigned int max, u64 *offset)
+{
+	return -EOPNOTSUPP;
+}
+
+void compat_unpin_file_pages(struct page *page, unsigned long nr, bool dirty)
+{
+}
+#else
+bool compat_can_pin_files(void)
+{
+	return true;
+}
+
+static unsigned int file_seals(struct file *file)
+{
+#ifdef CONFIG_HUGETLBFS
+	if (is_file_hugepages(file))
+		return HUGETLBFS_I(file_inode(file))->seals;
+#endif
+	return SHMEM_I(file_inode(file))->seals;
+}
+
+int compat_check_pinnable_file(struct file *file, bool write)
+{
+	if (!shmem_mapping(file->f_mapping) && !is_file_hugepages(file))
+		return -EOPNOTSUPP;
+	if (write && file_seals(file) & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+		return -EFAULT;
+	return 0;
+}
+
+long compat_pin_file(struct file *file, u64 start, u64 last, struct folio **folios,
+		     unsigned int max, u64 *offset)
+{
+	pgoff_t first = 0;
+	long rc = memfd_pin_folios(file, start, last, folios, max, &first);
+
+	*offset = first;
+	return rc;
+}
+
+void compat_unpin_file_pages(struct page *page, unsigned long nr, bool dirty)
+{
+	while (nr) {
+		struct folio *folio = page_folio(page);
+		unsigned long used = folio_nr_pages(folio) - folio_page_idx(folio, page);
+
+		used = min(used, nr);
+		if (dirty) {
+			folio_lock(folio);
+			folio_mark_dirty(folio);
+			folio_unlock(folio);
+		}
+		unpin_user_folio(folio, 1);
+		page += used;
+		nr -= used;
+	}
+}
+#endif

@@ -70,6 +70,48 @@ bool compat_group_has_isolated_msi(struct iommu_group *group);
  */
 int compat_pin_user_pages(unsigned long va, int nr, bool write, struct page **pages);
 
+/**
+ * compat_can_pin_files() - can memory of files be pinned without mapping it?
+ *
+ * Since 6.11.
+ */
+bool compat_can_pin_files(void);
+
+/**
+ * compat_check_pinnable_file() - can memory of this file be pinned for a device?
+ * @file: any file
+ * @write: will the device write?
+ *
+ * Return: 0; -EOPNOTSUPP for other files than those of shmem and hugetlbfs; -EFAULT if the file is
+ * sealed against writing.
+ */
+int compat_check_pinnable_file(struct file *file, bool write);
+
+/**
+ * compat_pin_file() - pin folios of a file of shmem or hugetlbfs
+ * @file: file for which compat_check_pinnable_file() said yes
+ * @start: first byte
+ * @last: last byte, inclusive
+ * @folios: where to put the folios, each of them once
+ * @max: room in @folios
+ * @offset: offset of @start in the first folio, in bytes
+ *
+ * Context: may sleep; pages that are not there yet are allocated.
+ * Return: how many folios were pinned, or a negative errno.
+ */
+long compat_pin_file(struct file *file, u64 start, u64 last, struct folio **folios,
+		     unsigned int max, u64 *offset);
+
+/**
+ * compat_unpin_file_pages() - give pages back that one call of compat_pin_file() pinned
+ * @page: first page
+ * @nr: number of contiguous pages, of which every folio was pinned once
+ * @dirty: they were written to
+ *
+ * Context: may sleep.
+ */
+void compat_unpin_file_pages(struct page *page, unsigned long nr, bool dirty);
+
 /* vm_flags can be assigned to before 6.3 only. */
 static inline void compat_vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 {

@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 
 #include "attachment.h"
+#include "flush.h"
 #include "mapping.h"
 #include "trace.h"
 
@@ -274,13 +275,16 @@ struct attachment *attachment_create(struct ioas *ioas, struct iommu_group *grou
 				     struct device *dev, struct iova_range *conflict)
 {
 	struct attachment *attachment = attachment_alloc(ioas, group);
+	struct mapping *flushed;
 	int rc;
 
 	if (IS_ERR(attachment))
 		return attachment;
 	down_write(&ioas->lock);
+	flushed = flush_locked(ioas);
 	rc = attach_locked(attachment, dev, conflict);
 	up_write(&ioas->lock);
+	mapping_destroy_list(flushed);
 	if (rc) {
 		attachment_free(attachment);
 		return ERR_PTR(rc);
@@ -293,9 +297,11 @@ struct attachment *attachment_create(struct ioas *ioas, struct iommu_group *grou
 void attachment_destroy(struct attachment *attachment)
 {
 	struct ioas *ioas = attachment->ioas;
+	struct mapping *flushed;
 
 	trace_ioasidfd_detach(ioas->id, iommu_group_id(attachment->group));
 	down_write(&ioas->lock);
+	flushed = flush_locked(ioas);
 	list_del(&attachment->node);
 	if (domain_detach(attachment->domain, attachment->group)) {
 		mapping_empty_domain(ioas, attachment->domain);
@@ -303,6 +309,7 @@ void attachment_destroy(struct attachment *attachment)
 	}
 	rebuild_windows(ioas);
 	up_write(&ioas->lock);
+	mapping_destroy_list(flushed);
 	attachment_free(attachment);
 	ioas_put(ioas);
 }

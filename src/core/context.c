@@ -36,6 +36,7 @@ static void context_free(struct kref *ref)
 	xa_destroy(&ctx->ioases);
 	if (ctx->charge)
 		pin_charge_put(ctx->charge);
+	pin_scratch_free(ctx->scratch);
 	event_queue_destroy(&ctx->events);
 	put_pid(ctx->opener);
 	kfree(ctx);

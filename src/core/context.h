@@ -25,6 +25,7 @@
 
 struct ioas;
 struct pin_charge;
+struct pin_scratch;
 
 #define CONTEXT_MAX_IOASIDS ((1U << 20) - 1)
 
@@ -35,6 +36,7 @@ struct pin_charge;
  * @next_id: where the search for a free number goes on, so that a number is not reused at once
  * @charge_lock: protects @charge
  * @charge: the charge used last, most often that of the next call as well
+ * @scratch: working memory that the next call may use, or NULL
  * @opener: the process that opened the file
  * @command: its name
  * @events: what happened to its groups
@@ -46,6 +48,7 @@ struct ioasidfd_context {
 	u32 next_id;
 	spinlock_t charge_lock;
 	struct pin_charge *charge;
+	struct pin_scratch *scratch;
 	struct pid *opener;
 	char command[TASK_COMM_LEN];
 	struct event_queue events;

@@ -9,6 +9,13 @@
 #include "../compat/compat.h"
 #include "domains.h"
 
+static void pending_init(struct domain *domain)
+{
+	iommu_iotlb_gather_init(&domain->pending);
+	domain->pending_start = U64_MAX;
+	domain->pending_last = 0;
+}
+
 static struct domain *attach_existing(struct domains *domains, struct iommu_group *group)
 {
 	struct domain *domain;
@@ -49,6 +56,7 @@ static struct domain *attach_new(struct domains *domains, struct iommu_group *gr
 		goto err_detach;
 	}
 	domain->nr_groups = 1;
+	pending_init(domain);
 	list_add_tail(&domain->node, &domains->list);
 	return domain;
 
@@ -88,15 +96,15 @@ static bool undo_map(struct domain *domain, u64 iova, u64 length)
 	return !length || !WARN_ON(iommu_unmap(domain->domain, iova, length) != length);
 }
 
-int domain_map_pins(struct domain *domain, u64 iova, const struct pins *pins, u64 nr_pages,
-		    int prot)
+int domain_map_pins(struct domain *domain, u64 iova, const struct pins *pins, u64 from,
+		    u64 nr_pages, int prot)
 {
 	u64 done = 0, length = nr_pages << PAGE_SHIFT;
 	struct pin_cursor cursor;
 	struct pin_run run;
 	int rc;
 
-	pin_cursor_init(&cursor, pins);
+	pin_cursor_init(&cursor, pins, from);
 	while (done < length && pin_cursor_next(&cursor, &run)) {
 		u64 size = min((u64)run.nr << PAGE_SHIFT, length - done);
 
@@ -113,17 +121,18 @@ int domain_map_pins(struct domain *domain, u64 iova, const struct pins *pins, u6
 
 static int domain_map_buffer(struct domain *domain, u64 iova, struct pin_buffer *buffer, int prot)
 {
-	unsigned int at, nr;
+	const struct pin_run *run;
+	u64 done = 0;
 	int rc;
 
-	for (at = 0; at < buffer->nr; at += nr) {
-		nr = pin_buffer_run(buffer, at);
-		rc = compat_map(domain->domain, iova + ((u64)at << PAGE_SHIFT),
-				page_to_phys(buffer->pages[at]), (size_t)nr << PAGE_SHIFT, prot);
+	for (run = buffer->run; run < buffer->run + buffer->nr_runs; run++) {
+		rc = compat_map(domain->domain, iova + done, PFN_PHYS(run->pfn),
+				(size_t)run->nr << PAGE_SHIFT, prot);
 		if (rc) {
-			buffer->stuck |= !undo_map(domain, iova, (u64)at << PAGE_SHIFT);
+			buffer->stuck |= !undo_map(domain, iova, done);
 			return rc;
 		}
+		done += (u64)run->nr << PAGE_SHIFT;
 	}
 	return 0;
 }
@@ -142,23 +151,58 @@ int domains_map_buffer(struct domains *domains, u64 iova, struct pin_buffer *buf
 
 err_undo:
 	list_for_each_entry_continue_reverse(domain, &domains->list, node)
-		buffer->stuck |= !undo_map(domain, iova, (u64)buffer->nr << PAGE_SHIFT);
+		buffer->stuck |= !undo_map(domain, iova, buffer->nr_pages << PAGE_SHIFT);
 	return rc;
 }
 
 void domain_unmap_begin(struct domain_unmap *unmap, struct domain *domain)
 {
 	unmap->domain = domain;
+	unmap->used = false;
 	iommu_iotlb_gather_init(&unmap->gather);
 }
 
 bool domain_unmap(struct domain_unmap *unmap, u64 iova, u64 length)
 {
+	unmap->used = true;
 	return !WARN_ON(iommu_unmap_fast(unmap->domain->domain, iova, length, &unmap->gather) !=
 			length);
 }
 
 void domain_unmap_end(struct domain_unmap *unmap)
 {
-	iommu_iotlb_sync(unmap->domain->domain, &unmap->gather);
+	/* Drivers take an empty range for an enormous one. */
+	if (unmap->used)
+		iommu_iotlb_sync(unmap->domain->domain, &unmap->gather);
+}
+
+/*
+ * Invalidation is put off by telling the driver that somebody else queues it: it then collects the
+ * page-table pages that it took out, and no ranges.
+ */
+bool domain_unmap_later(struct domain *domain, u64 iova, u64 length)
+{
+	bool complete;
+
+	domain->pending.queued = true;
+	complete = !WARN_ON(iommu_unmap_fast(domain->domain, iova, length, &domain->pending) !=
+			    length);
+	domain->pending_start = min(domain->pending_start, iova);
+	domain->pending_last = max(domain->pending_last, iova + length - 1);
+	return complete;
+}
+
+/*
+ * One invalidation for all: of the hull, which drivers widen to the whole domain when it is large.
+ */
+void domain_flush(struct domain *domain)
+{
+	if (domain->pending_start > domain->pending_last)
+		return;
+	domain->pending.queued = false;
+	domain->pending.start = domain->pending_start;
+	domain->pending.end = domain->pending_last;
+	domain->pending.pgsize = PAGE_SIZE;
+	iommu_iotlb_sync(domain->domain, &domain->pending);
+	pending_init(domain);
 }

@@ -37,11 +37,17 @@ struct domains {
  * @node: in &domains.list
  * @domain: the iommu core's object
  * @nr_groups: groups attached to it
+ * @pending: what domain_unmap_later() left to invalidate
+ * @pending_start: first address of it; above @pending_last if there is nothing
+ * @pending_last: last address of it
  */
 struct domain {
 	struct list_head node;
 	struct iommu_domain *domain;
 	unsigned int nr_groups;
+	struct iommu_iotlb_gather pending;
+	u64 pending_start;
+	u64 pending_last;
 };
 
 static inline void domains_init(struct domains *domains)
@@ -69,9 +75,9 @@ struct domain *domains_attach(struct domains *domains, struct iommu_group *group
 bool domain_detach(struct domain *domain, struct iommu_group *group);
 void domain_free(struct domain *domain);
 
-/* Map the first @nr_pages pages of @pins at @iova. All or nothing. */
-int domain_map_pins(struct domain *domain, u64 iova, const struct pins *pins, u64 nr_pages,
-		    int prot);
+/* Map @nr_pages pages of @pins, from page @from on, at @iova. All or nothing. */
+int domain_map_pins(struct domain *domain, u64 iova, const struct pins *pins, u64 from,
+		    u64 nr_pages, int prot);
 
 /*
  * Map the pages in @buffer at @iova into every domain. All or nothing; if taking back fails, the
@@ -87,10 +93,19 @@ int domains_map_buffer(struct domains *domains, u64 iova, struct pin_buffer *buf
 struct domain_unmap {
 	struct domain *domain;
 	struct iommu_iotlb_gather gather;
+	bool used;
 };
 
 void domain_unmap_begin(struct domain_unmap *unmap, struct domain *domain);
 bool domain_unmap(struct domain_unmap *unmap, u64 iova, u64 length);
 void domain_unmap_end(struct domain_unmap *unmap);
+
+/*
+ * Unmapping without invalidation: devices may still reach the memory until domain_flush(), which
+ * takes one invalidation however many ranges there were. The caller excludes both against each
+ * other. A domain is flushed before it is freed.
+ */
+bool domain_unmap_later(struct domain *domain, u64 iova, u64 length);
+void domain_flush(struct domain *domain);
 
 #endif

@@ -5,6 +5,7 @@
 #include <linux/slab.h>
 
 #include "attachment.h"
+#include "flush.h"
 #include "ioas.h"
 #include "mapping.h"
 #include "trace.h"
@@ -24,18 +25,19 @@ void ioas_exit(void)
 	kmem_cache_destroy(ioas_cache);
 }
 
-struct ioas *ioas_create(struct ioasidfd_context *ctx)
+struct ioas *ioas_create(struct ioasidfd_context *ctx, bool flush_later)
 {
 	struct ioas *ioas = kmem_cache_zalloc(ioas_cache, GFP_KERNEL);
 	int rc;
 
 	if (!ioas)
 		return ERR_PTR(-ENOMEM);
+	rc = flush_later ? flush_timer_create(ioas) : 0;
+	if (rc)
+		goto err_free;
 	rc = context_reserve_id(ctx, &ioas->id);
-	if (rc) {
-		kmem_cache_free(ioas_cache, ioas);
-		return ERR_PTR(rc);
-	}
+	if (rc)
+		goto err_timer;
 	refcount_set(&ioas->ref, 1);
 	ioas->ctx = context_get(ctx);
 	init_rwsem(&ioas->lock);
@@ -43,6 +45,12 @@ struct ioas *ioas_create(struct ioasidfd_context *ctx)
 	domains_init(&ioas->domains);
 	attachment_init(ioas);
 	return ioas;
+
+err_timer:
+	flush_timer_destroy(ioas);
+err_free:
+	kmem_cache_free(ioas_cache, ioas);
+	return ERR_PTR(rc);
 }
 
 void ioas_publish(struct ioas *ioas)
@@ -53,10 +61,16 @@ void ioas_publish(struct ioas *ioas)
 
 struct ioas *ioas_lookup(struct ioasidfd_context *ctx, u32 id)
 {
+	XA_STATE(state, &ctx->ioases, id);
 	struct ioas *ioas;
 
+	/* xa_load(), but for taking the RCU lock a second time. */
 	rcu_read_lock();
-	ioas = xa_load(&ctx->ioases, id);
+	do {
+		ioas = xas_load(&state);
+		if (xa_is_zero(ioas))
+			ioas = NULL;
+	} while (xas_retry(&state, ioas));
 	if (ioas && (READ_ONCE(ioas->freed) || !refcount_inc_not_zero(&ioas->ref)))
 		ioas = NULL;
 	rcu_read_unlock();
@@ -80,6 +94,7 @@ void ioas_put(struct ioas *ioas)
 	if (!refcount_dec_and_test(&ioas->ref))
 		return;
 	attachment_exit(ioas);
+	flush_timer_destroy(ioas);
 	context_release_id(ctx, ioas->id);
 	call_rcu(&ioas->rcu, ioas_release_rcu);
 	context_put(ctx);
@@ -132,6 +147,7 @@ bool ioas_usage_from(struct ioasidfd_context *ctx, u32 from, struct ioas_usage *
 		usage->id = id;
 		usage->nr_mappings = READ_ONCE(ioas->nr_mappings);
 		usage->nr_mapped_pages = READ_ONCE(ioas->nr_mapped_pages);
+		usage->nr_pending_pages = READ_ONCE(ioas->nr_pending_pages);
 		usage->nr_devices = atomic_read(&ioas->nr_devices);
 		usage->freed = READ_ONCE(ioas->freed);
 	}

@@ -26,6 +26,9 @@
 #include "domains.h"
 #include "iova_map.h"
 
+struct flush_timer;
+struct mapping;
+
 /**
  * struct ioas - an I/O address space
  * @ref: references
@@ -38,7 +41,12 @@
  * @attachments: of &struct attachment
  * @windows: IOVAs that every attached group can reach
  * @everything: what @windows uses while nothing is attached
- * @nr_mappings: objects in @map
+ * @flush_later: see &struct flush_timer; NULL if every unmap invalidates at once
+ * @pending: mappings that are gone but for the invalidation: their IOVAs and pages are still held
+ * @nr_pending: how many
+ * @nr_pending_pages: their lengths
+ * @next_iova: where the search for a free IOVA goes on if invalidation is put off
+ * @nr_mappings: mappings, without the pending ones
  * @nr_mapped_pages: their lengths
  * @nr_devices: devices that are allowed to use it; not under @lock
  * @rcu: for lookups
@@ -54,6 +62,11 @@ struct ioas {
 	struct list_head attachments;
 	struct iova_windows windows;
 	struct iova_range everything;
+	struct flush_timer *flush_later;
+	struct mapping *pending;
+	u64 nr_pending;
+	u64 nr_pending_pages;
+	u64 next_iova;
 	u64 nr_mappings;
 	u64 nr_mapped_pages;
 	atomic_t nr_devices;
@@ -62,9 +75,9 @@ struct ioas {
 
 /*
  * A new address space with a number that nobody can look up yet; end with ioas_publish() or
- * ioas_put(). -ENOSPC, -ENOMEM.
+ * ioas_put(). @flush_later: unmapping may put invalidation off. -ENOSPC, -ENOMEM.
  */
-struct ioas *ioas_create(struct ioasidfd_context *ctx);
+struct ioas *ioas_create(struct ioasidfd_context *ctx, bool flush_later);
 void ioas_publish(struct ioas *ioas);
 
 /* A reference to the address space with this number, or NULL if there is none or it was freed. */
@@ -87,6 +100,7 @@ void ioas_free_all(struct ioasidfd_context *ctx);
  * @id: its number
  * @nr_mappings: mappings
  * @nr_mapped_pages: their lengths
+ * @nr_pending_pages: pages whose invalidation is pending
  * @nr_devices: devices that are allowed to use it
  * @freed: it lives on in its devices only
  */
@@ -94,6 +108,7 @@ struct ioas_usage {
 	u32 id;
 	u64 nr_mappings;
 	u64 nr_mapped_pages;
+	u64 nr_pending_pages;
 	unsigned int nr_devices;
 	bool freed;
 };

@@ -7,31 +7,104 @@
 
 #include "ioctl.h"
 
+/* The rows of a table have consecutive numbers. */
 static const struct ioctl_op *find_op(const struct ioctl_op *ops, unsigned int nr, unsigned int cmd)
 {
-	const struct ioctl_op *op;
+	unsigned int index = _IOC_NR(cmd) - _IOC_NR(ops[0].cmd);
 
-	for (op = ops; op < ops + nr; op++)
-		if (op->cmd == cmd)
-			return op;
-	return NULL;
+	return index < nr && ops[index].cmd == cmd ? &ops[index] : NULL;
+}
+
+/* Outputs at the end of a structure need not be read. */
+static u32 input_size(const struct ioctl_op *op)
+{
+	return op->out_end == op->size ? op->out_start : op->size;
+}
+
+/* What user space did not have when it was compiled is zero, and so has to be what we do not have. */
+static int check_tail(const struct ioctl_call *call)
+{
+	u32 size = call->op->size;
+	int rc;
+
+	if (call->user_size <= size)
+		return 0;
+	if (call->user_size > PAGE_SIZE)
+		return -E2BIG;
+	rc = check_zeroed_user(call->user + size, call->user_size - size);
+	if (rc < 0)
+		return rc;
+	return rc ? 0 : -E2BIG;
+}
+
+/* Structures are short and made of aligned words: loops beat the general copying functions. */
+static void clear(struct ioctl_call *call, u32 from, u32 to)
+{
+	u32 *data = (u32 *)call->data;
+
+	for (; from < to; from += sizeof(u32))
+		data[from / sizeof(u32)] = 0;
+}
+
+/* Copy @size bytes, a multiple of 4. */
+static int copy_words_in(u32 *to, const u32 __user *from, u32 size)
+{
+	u32 i = 0, nr = size / sizeof(u32);
+
+	if (!user_access_begin(from, size))
+		return -EFAULT;
+	for (; i + 1 < nr; i += 2)
+		unsafe_get_user(*(u64 *)(to + i), (const u64 __user *)(from + i), fault);
+	if (i < nr)
+		unsafe_get_user(to[i], from + i, fault);
+	user_access_end();
+	return 0;
+
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
+static int copy_words_out(u32 __user *to, const u32 *from, u32 size)
+{
+	u32 i = 0, nr = size / sizeof(u32);
+
+	if (!user_access_begin(to, size))
+		return -EFAULT;
+	for (; i + 1 < nr; i += 2)
+		unsafe_put_user(*(const u64 *)(from + i), (u64 __user *)(to + i), fault);
+	if (i < nr)
+		unsafe_put_user(from[i], to + i, fault);
+	user_access_end();
+	return 0;
+
+fault:
+	user_access_end();
+	return -EFAULT;
 }
 
 static int copy_in(struct ioctl_call *call)
 {
 	const struct ioctl_op *op = call->op;
+	u32 size;
 	int rc;
 
 	if (get_user(call->user_size, (u32 __user *)call->user))
 		return -EFAULT;
 	if (call->user_size < op->min_size)
 		return -EINVAL;
-	if (call->user_size > PAGE_SIZE)
-		return -E2BIG;
-	rc = copy_struct_from_user(call->data, op->size, call->user, call->user_size);
+	rc = check_tail(call);
+	if (rc)
+		return rc;
+	size = min(call->user_size, input_size(op)) & ~3U;
+	if (copy_words_in((u32 *)call->data, call->user, size))
+		return -EFAULT;
+	clear(call, size, op->size);
+	if (op->out_end != op->size)
+		clear(call, op->out_start, op->out_end);
 	/* Another thread may have changed it in between; what was checked is what counts. */
 	((struct ioctl_header *)call->data)->size = call->user_size;
-	return rc;
+	return 0;
 }
 
 static int check_input(const struct ioctl_call *call)
@@ -46,19 +119,16 @@ static int check_input(const struct ioctl_call *call)
 	return 0;
 }
 
-static void clear_outputs(struct ioctl_call *call)
-{
-	memset((u8 *)call->data + call->op->out_start, 0, call->op->out_end - call->op->out_start);
-}
-
 int ioctl_reply(struct ioctl_call *call)
 {
-	u32 size = min_t(u32, call->user_size, call->op->size);
+	const struct ioctl_op *op = call->op;
+	u32 end = min_t(u32, call->user_size & ~3U, op->out_end);
 
 	call->replied = true;
-	if (call->op->out_start == call->op->out_end)
+	if (op->out_start >= end)
 		return 0;
-	return copy_to_user(call->user, call->data, size) ? -EFAULT : 0;
+	return copy_words_out(call->user + op->out_start, (u32 *)((u8 *)call->data + op->out_start),
+			      end - op->out_start);
 }
 
 long ioctl_dispatch(const struct ioctl_op *ops, unsigned int nr, void *object, unsigned int cmd,
@@ -76,7 +146,6 @@ long ioctl_dispatch(const struct ioctl_op *ops, unsigned int nr, void *object, u
 	rc = copy_in(&call);
 	if (rc)
 		return rc;
-	clear_outputs(&call);
 	rc = check_input(&call) ?: call.op->run(&call);
 	if (rc && !call.replied)
 		ioctl_reply(&call);

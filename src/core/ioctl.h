@@ -88,11 +88,11 @@ struct ioctl_header {
 		.run = run_##handler,                                                              \
 	},
 
-/* Run @cmd out of a table of @nr rows. ENOTTY if it is not there. */
+/* Run @cmd out of a table of @nr rows with consecutive numbers. ENOTTY if it is not there. */
 long ioctl_dispatch(const struct ioctl_op *ops, unsigned int nr, void *object, unsigned int cmd,
 		    unsigned long arg);
 
-/* Write the structure back. 0 or -EFAULT. */
+/* Write the outputs back. 0 or -EFAULT. */
 int ioctl_reply(struct ioctl_call *call);
 
 #endif

@@ -17,21 +17,30 @@
 #define IOASIDFD_NO_RESERVED 0
 #define IOASIDFD_RESERVED(type) offsetof(struct type, __reserved)
 
-#define IOASIDFD_CONTEXT_IOCTLS(X)                                                                \
-	X(GET_INFO, ioasid_info, get_info, out_locked_limit_bytes, 0, IOASIDFD_NO_RESERVED,       \
-	  out_abi_version, out_locked_limit_bytes)                                                \
-	X(ALLOC, ioasid_alloc, alloc, __reserved, 0, IOASIDFD_RESERVED(ioasid_alloc), out_ioasid, \
-	  out_ioasid)                                                                             \
-	X(FREE, ioasid_free, free, __reserved, 0, IOASIDFD_RESERVED(ioasid_free), size, size)     \
-	X(MAP, ioasid_map, map, out_locked_limit_bytes,                                           \
-	  IOASID_MAP_READ | IOASID_MAP_WRITE | IOASID_MAP_FIXED_IOVA,                             \
-	  IOASIDFD_RESERVED(ioasid_map), out_iova, out_locked_limit_bytes)                        \
-	X(UNMAP, ioasid_unmap, unmap, out_range, IOASID_UNMAP_ALL,                                \
-	  IOASIDFD_RESERVED(ioasid_unmap), out_unmapped_bytes, out_range)                         \
-	X(IOVA_RANGES, ioasid_iova_ranges, iova_ranges, __reserved, 0,                            \
-	  IOASIDFD_RESERVED(ioasid_iova_ranges), out_iova_alignment, out_num_ranges)              \
-	X(QUERY, ioasid_query, query, out_map_flags, IOASID_QUERY_NEXT,                           \
-	  IOASIDFD_RESERVED(ioasid_query), out_range, out_map_flags)
+#define IOASIDFD_CONTEXT_IOCTLS(X)                                                            \
+	X(GET_INFO, ioasid_info, get_info, out_locked_limit_bytes, 0, IOASIDFD_NO_RESERVED,   \
+	  out_abi_version, out_locked_limit_bytes)                                            \
+	X(ALLOC, ioasid_alloc, alloc, __reserved, IOASID_ALLOC_DEFERRED_FLUSH,                \
+	  IOASIDFD_RESERVED(ioasid_alloc), out_ioasid, out_ioasid)                            \
+	X(FREE, ioasid_free, free, __reserved, 0, IOASIDFD_RESERVED(ioasid_free), size, size) \
+	X(MAP, ioasid_map, map, out_locked_limit_bytes,                                       \
+	  IOASID_MAP_READ | IOASID_MAP_WRITE | IOASID_MAP_FIXED_IOVA,                         \
+	  IOASIDFD_RESERVED(ioasid_map), out_iova, out_locked_limit_bytes)                    \
+	X(UNMAP, ioasid_unmap, unmap, out_range, IOASID_UNMAP_ALL,                            \
+	  IOASIDFD_RESERVED(ioasid_unmap), out_unmapped_bytes, out_range)                     \
+	X(IOVA_RANGES, ioasid_iova_ranges, iova_ranges, __reserved, 0,                        \
+	  IOASIDFD_RESERVED(ioasid_iova_ranges), out_iova_alignment, out_num_ranges)          \
+	X(QUERY, ioasid_query, query, out_map_flags, IOASID_QUERY_NEXT,                       \
+	  IOASIDFD_RESERVED(ioasid_query), out_range, out_map_flags)                          \
+	X(COPY, ioasid_copy, copy, out_range,                                                 \
+	  IOASID_MAP_READ | IOASID_MAP_WRITE | IOASID_MAP_FIXED_IOVA, IOASIDFD_NO_RESERVED,   \
+	  out_iova, out_range)                                                                \
+	X(MAP_FILE, ioasid_map_file, map_file, out_locked_limit_bytes,                        \
+	  IOASID_MAP_READ | IOASID_MAP_WRITE | IOASID_MAP_FIXED_IOVA, IOASIDFD_NO_RESERVED,   \
+	  out_iova, out_locked_limit_bytes)                                                   \
+	X(SYNC, ioasid_sync, sync, __reserved, 0, IOASIDFD_RESERVED(ioasid_sync), size, size) \
+	X(BATCH, ioasid_batch, batch, out_locked_limit_bytes, 0, IOASIDFD_NO_RESERVED,        \
+	  out_num_done, out_locked_limit_bytes)
 
 #define IOASIDFD_DEVICE_IOCTLS(X)                                                                  \
 	X(DEVICE_GET_INFO, ioasid_device_info, get_info, out_name, 0, IOASIDFD_NO_RESERVED,        \

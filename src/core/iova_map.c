@@ -123,6 +123,7 @@ static struct iova_node *iova_node_of(struct rb_node *rb)
 void iova_map_init(struct iova_map *map)
 {
 	map->root = RB_ROOT;
+	map->tracks_gaps = false;
 }
 
 bool iova_map_empty(const struct iova_map *map)
@@ -162,35 +163,56 @@ static void iova_node_update_gap(struct iova_node *node)
 	iova_gaps.propagate(&node->rb, NULL);
 }
 
-static void iova_map_link(struct iova_map *map, struct iova_node *node)
+/* Gaps start from nothing, so that each of them can only raise the maxima above it. */
+static void iova_map_track_gaps(struct iova_map *map)
+{
+	struct iova_node *node;
+
+	for (node = iova_node_of(rb_first(&map->root)); node; node = iova_map_next(node, U64_MAX)) {
+		node->gap = 0;
+		node->subtree_gap = 0;
+	}
+	for (node = iova_node_of(rb_first(&map->root)); node; node = iova_map_next(node, U64_MAX))
+		iova_node_update_gap(node);
+	map->tracks_gaps = true;
+}
+
+/* Find the place for a node: false if it overlaps another. */
+static bool iova_map_link(struct iova_map *map, struct iova_node *node)
 {
 	struct rb_node **link = &map->root.rb_node;
 	struct rb_node *parent = NULL;
 
 	while (*link) {
+		const struct iova_node *other = iova_node_of(*link);
+
 		parent = *link;
-		if (node->start < iova_node_of(parent)->start)
+		if (node->last < other->start)
 			link = &parent->rb_left;
-		else
+		else if (node->start > other->last)
 			link = &parent->rb_right;
+		else
+			return false;
 	}
 	rb_link_node(&node->rb, parent, link);
+	return true;
 }
 
 struct iova_node *iova_map_insert(struct iova_map *map, struct iova_node *node)
 {
-	struct iova_node *overlap = iova_map_first(map, node->start, node->last);
 	struct iova_node *next;
 
-	if (overlap)
-		return overlap;
+	if (!iova_map_link(map, node))
+		return iova_map_first(map, node->start, node->last);
+	if (!map->tracks_gaps) {
+		rb_insert_color(&node->rb, &map->root);
+		return NULL;
+	}
 
 	/* A leaf without a gap changes no maximum above it: its true gap can wait for the tree. */
 	node->gap = 0;
 	node->subtree_gap = 0;
-	iova_map_link(map, node);
 	rb_insert_augmented(&node->rb, &map->root, &iova_gaps);
-
 	iova_node_update_gap(node);
 	next = iova_map_next(node, U64_MAX);
 	if (next)
@@ -200,8 +222,13 @@ struct iova_node *iova_map_insert(struct iova_map *map, struct iova_node *node)
 
 void iova_map_remove(struct iova_map *map, struct iova_node *node)
 {
-	struct iova_node *next = iova_map_next(node, U64_MAX);
+	struct iova_node *next;
 
+	if (!map->tracks_gaps) {
+		rb_erase(&node->rb, &map->root);
+		return;
+	}
+	next = iova_map_next(node, U64_MAX);
 	rb_erase_augmented(&node->rb, &map->root, &iova_gaps);
 	if (next)
 		iova_node_update_gap(next);
@@ -308,11 +335,13 @@ static bool iova_map_find_in(const struct iova_map *map, const struct iova_range
 	return iova_map_fit_above_all(map, request, low, window->last, start);
 }
 
-bool iova_map_find_free(const struct iova_map *map, const struct iova_windows *windows,
+bool iova_map_find_free(struct iova_map *map, const struct iova_windows *windows,
 			const struct iova_request *request, u64 *start)
 {
 	unsigned int i;
 
+	if (!map->tracks_gaps)
+		iova_map_track_gaps(map);
 	for (i = 0; i < windows->nr; i++)
 		if (iova_map_find_in(map, &windows->range[i], request, start))
 			return true;

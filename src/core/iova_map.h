@@ -11,7 +11,7 @@
  *  - nodes do not overlap; start <= last;
  *  - node->gap is the number of free addresses between the end of the node's predecessor (or
  *    address 0) and the node's start; node->subtree_gap is the largest gap in the subtree below the
- *    node. Both are exact.
+ *    node. Both are exact if &iova_map.tracks_gaps is set, and mean nothing otherwise.
  *
  * Context: every function is called with the lock that protects the map; none sleeps, none
  * allocates, none takes more than logarithmic time unless it says so.
@@ -41,9 +41,13 @@ struct iova_node {
 /**
  * struct iova_map - the used stretches of one address space
  * @root: tree of &struct iova_node, ordered by address, augmented with @subtree_gap
+ * @tracks_gaps: @gap and @subtree_gap of the nodes are kept: from the first search for a free
+ *	stretch on. Who chooses all addresses needs none, and keeping them doubles the cost of a
+ *	change
  */
 struct iova_map {
 	struct rb_root root;
+	bool tracks_gaps;
 };
 
 /**
@@ -118,9 +122,9 @@ struct iova_request {
 /*
  * The lowest start >= floor of a stretch that is free, lies in one of @windows and fits the
  * request. False if there is none. Subtrees without a gap of @length are skipped; gaps that are
- * long enough but badly aligned cost a step each.
+ * long enough but badly aligned cost a step each. The first search also visits every node.
  */
-bool iova_map_find_free(const struct iova_map *map, const struct iova_windows *windows,
+bool iova_map_find_free(struct iova_map *map, const struct iova_windows *windows,
 			const struct iova_request *request, u64 *start);
 
 #endif

@@ -6,11 +6,11 @@
 #include <linux/module.h>
 
 #include "context_file.h"
+#include "flush.h"
 #include "ioas.h"
 #include "mapping.h"
 #include "observer.h"
 #include "owners_file.h"
-#include "pin.h"
 
 /*
  * In the order in which they come up; they go in reverse. The device node is last: then everything
@@ -20,8 +20,8 @@ static const struct part {
 	int (*init)(void);
 	void (*exit)(void);
 } parts[] = {
-	{ pin_init, pin_exit },
 	{ mapping_init, mapping_exit },
+	{ flush_init, flush_exit },
 	{ ioas_init, ioas_exit },
 	{ observer_init, observer_exit },
 	{ owners_file_init, owners_file_exit },

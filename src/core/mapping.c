@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include <uapi/linux/ioasidfd.h>
 
+#include "flush.h"
 #include "mapping.h"
 #include "trace.h"
 
@@ -21,31 +22,46 @@
 
 /*
  * MAKING and LEAVING mappings belong to a call under way. Only MAKING becomes MAPPED without the
- * lock, see mapping_commit().
+ * lock, see settle(). Of a PENDING one only the invalidation is missing.
  */
 enum mapping_state {
 	MAPPING_MAKING,
 	MAPPING_MAPPED,
 	MAPPING_LEAVING,
+	MAPPING_PENDING,
 };
 
 /**
  * struct mapping - a stretch of memory at a stretch of IOVAs
  * @node: place in &ioas.map
- * @pins: the pages
+ * @origin: the mapping whose pages it uses: itself, or the one it was copied from; holds a
+ *	reference then
  * @next: in a list of mappings on their way out
+ * @nr_made: while MAKING, pages that are in the page tables
+ * @from: first page in the origin's pages
  * @state: one of &enum mapping_state
  * @flags: IOASID_MAP_READ and IOASID_MAP_WRITE
- * @stuck: a driver did not unmap all of it
+ * @ref: 1 for the map, and one for each copy
+ * @stuck: a driver did not unmap all of the pages, from here or from a copy
+ * @pins: the pages, if it is its own origin
+ *
+ * There may be a million of them: it fits in two cache lines.
  */
 struct mapping {
 	struct iova_node node;
-	struct pins *pins;
-	struct mapping *next;
+	struct mapping *origin;
+	union {
+		struct mapping *next;
+		u64 nr_made;
+	};
+	u64 from;
+	refcount_t ref;
 	u8 state;
 	u8 flags;
 	bool stuck;
+	struct pins pins;
 };
+static_assert(sizeof(struct mapping) <= 128);
 
 static struct kmem_cache *mapping_cache;
 
@@ -61,9 +77,19 @@ void mapping_exit(void)
 	kmem_cache_destroy(mapping_cache);
 }
 
-static struct mapping *to_mapping(struct iova_node *node)
+static struct mapping *to_mapping(const struct iova_node *node)
 {
 	return container_of(node, struct mapping, node);
+}
+
+static struct iova_node *lowest_node(struct ioas *ioas)
+{
+	return iova_map_first(&ioas->map, 0, U64_MAX);
+}
+
+static struct iova_node *higher_node(struct iova_node *node)
+{
+	return iova_map_next(node, U64_MAX);
 }
 
 /* Complete, and not on its way out. */
@@ -79,40 +105,67 @@ static int iommu_prot(const struct mapping *mapping)
 	       (mapping->flags & IOASID_MAP_WRITE ? IOMMU_WRITE : 0);
 }
 
-/* What of the mapping is in the page tables. */
-static u64 mapped_bytes(const struct mapping *mapping)
+u64 mapping_nr_pages(const struct mapping *mapping)
 {
-	return mapping->pins->nr_pinned << PAGE_SHIFT;
+	return (mapping->node.last - mapping->node.start + 1) >> PAGE_SHIFT;
+}
+
+void mapping_set_next(struct mapping *mapping, struct mapping *next)
+{
+	mapping->next = next;
+}
+
+/* What of the mapping is in the page tables. */
+static u64 nr_pages_in_tables(const struct mapping *mapping)
+{
+	switch (smp_load_acquire(&mapping->state)) {
+	case MAPPING_MAKING:
+		return mapping->nr_made;
+	case MAPPING_PENDING:
+		return 0;
+	default:
+		return mapping_nr_pages(mapping);
+	}
 }
 
 /*
  * Pages that some device may still reach are never given back to the system: losing memory is the
  * smaller harm.
  */
-static void mapping_destroy(struct mapping *mapping)
+static void mapping_put(struct mapping *mapping)
 {
-	if (!mapping->stuck)
-		pins_free(mapping->pins);
+	struct mapping *origin = mapping->origin;
+
+	if (!refcount_dec_and_test(&mapping->ref))
+		return;
+	if (origin != mapping)
+		mapping_put(origin);
+	else if (!mapping->stuck)
+		pins_release(&mapping->pins);
 	kmem_cache_free(mapping_cache, mapping);
 }
 
-static void destroy_list(struct mapping *mapping)
+void mapping_destroy_list(struct mapping *first)
 {
 	struct mapping *next;
 
-	for (; mapping; mapping = next) {
-		next = mapping->next;
-		mapping_destroy(mapping);
+	for (; first; first = next) {
+		next = first->next;
+		mapping_put(first);
 	}
+}
+
+static void note_stuck(struct mapping *mapping)
+{
+	WRITE_ONCE(mapping->origin->stuck, true);
 }
 
 static void unmap_from_domain(struct domain_unmap *unmap, struct mapping *mapping)
 {
-	u64 length = mapped_bytes(mapping);
+	u64 length = nr_pages_in_tables(mapping) << PAGE_SHIFT;
 
 	if (length && !domain_unmap(unmap, mapping->node.start, length))
-		mapping->stuck = true;
-	cond_resched();
+		note_stuck(mapping);
 }
 
 /*
@@ -127,8 +180,11 @@ static void clear_page_tables(struct ioas *ioas, struct mapping *first)
 	lockdep_assert_held_write(&ioas->lock);
 	list_for_each_entry(domain, &ioas->domains.list, node) {
 		domain_unmap_begin(&unmap, domain);
-		for (mapping = first; mapping; mapping = mapping->next)
+		for (mapping = first; mapping; mapping = mapping->next) {
 			unmap_from_domain(&unmap, mapping);
+			if (mapping->next)
+				cond_resched();
+		}
 		domain_unmap_end(&unmap);
 	}
 }
@@ -141,57 +197,105 @@ static void clear_domain(struct ioas *ioas, struct domain *domain)
 
 	lockdep_assert_held_write(&ioas->lock);
 	domain_unmap_begin(&unmap, domain);
-	for (node = iova_map_first(&ioas->map, 0, U64_MAX); node;
-	     node = iova_map_next(node, U64_MAX))
+	for (node = lowest_node(ioas); node; node = higher_node(node)) {
 		unmap_from_domain(&unmap, to_mapping(node));
+		cond_resched();
+	}
 	domain_unmap_end(&unmap);
 }
 
-static void remove_node(struct ioas *ioas, struct mapping *mapping)
+static void count_out(struct ioas *ioas, const struct mapping *mapping)
 {
-	iova_map_remove(&ioas->map, &mapping->node);
 	ioas->nr_mappings--;
-	ioas->nr_mapped_pages -= mapping->pins->nr_pages;
+	ioas->nr_mapped_pages -= mapping_nr_pages(mapping);
 }
 
-/* Take a list of mappings out of the address space and give their memory back. */
-static void remove_list(struct ioas *ioas, struct mapping *first)
+void mapping_forget_list(struct ioas *ioas, struct mapping *first)
+{
+	lockdep_assert_held_write(&ioas->lock);
+	for (; first; first = first->next)
+		iova_map_remove(&ioas->map, &first->node);
+}
+
+/* Clear the page tables for a list of mappings, and leave the rest to the next flush. */
+static void make_pending(struct ioas *ioas, struct mapping *first)
+{
+	struct mapping *mapping, *next;
+	struct domain *domain;
+
+	lockdep_assert_held_write(&ioas->lock);
+	for (mapping = first; mapping; mapping = next) {
+		u64 length = mapping_nr_pages(mapping) << PAGE_SHIFT;
+
+		next = mapping->next;
+		list_for_each_entry(domain, &ioas->domains.list, node)
+			if (!domain_unmap_later(domain, mapping->node.start, length))
+				note_stuck(mapping);
+		mapping->state = MAPPING_PENDING;
+		count_out(ioas, mapping);
+		flush_add(ioas, mapping);
+		cond_resched();
+	}
+}
+
+/* Take a list of LEAVING mappings out of the address space, and return what can be destroyed. */
+static struct mapping *remove_locked(struct ioas *ioas, struct mapping *first, bool flush_later)
 {
 	struct mapping *mapping;
 
-	down_write(&ioas->lock);
+	lockdep_assert_held_write(&ioas->lock);
+	if (flush_later && !ioas->freed) {
+		make_pending(ioas, first);
+		return flush_is_due(ioas) ? flush_locked(ioas) : NULL;
+	}
 	/* After IOASID_FREE the page tables are clear already. */
 	if (!ioas->freed)
 		clear_page_tables(ioas, first);
 	for (mapping = first; mapping; mapping = mapping->next)
-		remove_node(ioas, mapping);
-	up_write(&ioas->lock);
-	destroy_list(first);
+		count_out(ioas, mapping);
+	mapping_forget_list(ioas, first);
+	return first;
 }
 
-static bool find_free(struct ioas *ioas, const struct map_request *request, u64 align, u64 *iova)
+static bool find_free(struct ioas *ioas, const struct map_request *request, u64 align, u64 floor,
+		      u64 *iova)
 {
 	struct iova_request wanted = {
 		.length = request->length,
 		.align = align,
-		.phase = request->user_va & (align - 1),
-		.floor = LOWEST_CHOSEN_IOVA,
+		.phase = request->start & (align - 1),
+		.floor = floor,
 	};
 
 	return request->length >= align &&
 	       iova_map_find_free(&ioas->map, &ioas->windows, &wanted, iova);
 }
 
-/*
- * Huge pages stay huge for the device if the IOVA has the same place in a huge page as the user
- * address.
- */
-static int choose_iova(struct ioas *ioas, const struct map_request *request, u64 *iova)
+/* Huge pages stay huge for the device if the IOVA has the same place in one as the memory has. */
+static bool choose_above(struct ioas *ioas, const struct map_request *request, u64 floor, u64 *iova)
 {
-	if (find_free(ioas, request, PUD_SIZE, iova) || find_free(ioas, request, PMD_SIZE, iova) ||
-	    find_free(ioas, request, PAGE_SIZE, iova))
-		return 0;
-	return -ENOSPC;
+	return find_free(ioas, request, PUD_SIZE, floor, iova) ||
+	       find_free(ioas, request, PMD_SIZE, floor, iova) ||
+	       find_free(ioas, request, PAGE_SIZE, floor, iova);
+}
+
+/*
+ * While invalidation is put off, IOVAs are handed out in ascending order, so that one that is
+ * pending is not wanted again before the search starts over; then everything is flushed.
+ */
+static int choose_iova(struct ioas *ioas, const struct map_request *request, u64 *iova,
+		       struct mapping **flushed)
+{
+	u64 floor = max_t(u64, ioas->next_iova, LOWEST_CHOSEN_IOVA);
+	bool found = choose_above(ioas, request, floor, iova);
+
+	if (!found) {
+		*flushed = flush_locked(ioas);
+		found = choose_above(ioas, request, LOWEST_CHOSEN_IOVA, iova);
+	}
+	if (found && ioas->flush_later)
+		ioas->next_iova = *iova + request->length;
+	return found ? 0 : -ENOSPC;
 }
 
 static int check_fixed_iova(struct ioas *ioas, const struct map_request *request,
@@ -205,11 +309,27 @@ static int check_fixed_iova(struct ioas *ioas, const struct map_request *request
 	return -EADDRNOTAVAIL;
 }
 
-/* Reserve the IOVA range: put the mapping into the map. */
-static int place(struct ioas *ioas, struct mapping *mapping, const struct map_request *request,
-		 struct iova_range *range)
+/* Put the mapping into the map. What is in the way may only be waiting for its invalidation. */
+static int insert(struct ioas *ioas, struct mapping *mapping, struct iova_range *range,
+		  struct mapping **flushed)
 {
-	struct iova_node *obstacle;
+	struct iova_node *obstacle = iova_map_insert(&ioas->map, &mapping->node);
+
+	if (obstacle && ioas->pending) {
+		*flushed = flush_locked(ioas);
+		obstacle = iova_map_insert(&ioas->map, &mapping->node);
+	}
+	if (!obstacle)
+		return 0;
+	range->start = obstacle->start;
+	range->last = obstacle->last;
+	return -EEXIST;
+}
+
+/* Reserve the IOVA range. The caller destroys *@flushed when it has let go of the lock. */
+static int place(struct ioas *ioas, struct mapping *mapping, const struct map_request *request,
+		 struct iova_range *range, struct mapping **flushed)
+{
 	u64 iova = request->iova;
 	int rc;
 
@@ -217,60 +337,66 @@ static int place(struct ioas *ioas, struct mapping *mapping, const struct map_re
 	if (ioas->freed)
 		return -ENOENT;
 	rc = request->fixed ? check_fixed_iova(ioas, request, range) :
-			      choose_iova(ioas, request, &iova);
+			      choose_iova(ioas, request, &iova, flushed);
 	if (rc)
 		return rc;
-
 	mapping->node.start = iova;
 	mapping->node.last = iova + request->length - 1;
-	obstacle = iova_map_insert(&ioas->map, &mapping->node);
-	if (obstacle) {
-		range->start = obstacle->start;
-		range->last = obstacle->last;
-		return -EEXIST;
-	}
+	rc = insert(ioas, mapping, range, flushed);
+	if (rc)
+		return rc;
 	ioas->nr_mappings++;
-	ioas->nr_mapped_pages += mapping->pins->nr_pages;
+	ioas->nr_mapped_pages += mapping_nr_pages(mapping);
 	return 0;
+}
+
+static void unplace(struct ioas *ioas, struct mapping *mapping)
+{
+	count_out(ioas, mapping);
+	iova_map_remove(&ioas->map, &mapping->node);
 }
 
 static int map_chunk(struct ioas *ioas, struct mapping *mapping, struct pin_buffer *buffer)
 {
-	u64 iova = mapping->node.start + mapped_bytes(mapping);
+	u64 iova = mapping->node.start + (mapping->nr_made << PAGE_SHIFT);
 	int rc;
 
 	lockdep_assert_held(&ioas->lock);
 	if (ioas->freed)
 		return -ENOENT;
 	rc = domains_map_buffer(&ioas->domains, iova, buffer, iommu_prot(mapping));
-	if (!rc)
-		pin_buffer_commit(buffer, mapping->pins);
-	return rc;
+	if (rc)
+		return rc;
+	mapping->nr_made += buffer->nr_pages;
+	pin_buffer_commit(buffer);
+	return 0;
 }
 
 static int pin_chunk(struct mapping *mapping, struct pin_buffer *buffer)
 {
-	int rc = pin_buffer_fill(buffer, mapping->pins);
+	int rc = pin_buffer_fill(buffer, mapping->nr_made);
 
-	return rc ?: pin_buffer_reserve(buffer, mapping->pins);
+	return rc ?: pin_buffer_reserve(buffer);
 }
 
 static int map_first_chunk(struct ioas *ioas, struct mapping *mapping,
 			   const struct map_request *request, struct pin_buffer *buffer,
 			   struct iova_range *range)
 {
+	struct mapping *flushed = NULL;
 	int rc = pin_chunk(mapping, buffer);
 
 	if (rc)
 		return rc;
 	down_write(&ioas->lock);
-	rc = place(ioas, mapping, request, range);
+	rc = place(ioas, mapping, request, range, &flushed);
 	if (!rc) {
 		rc = map_chunk(ioas, mapping, buffer);
 		if (rc)
-			remove_node(ioas, mapping);
+			unplace(ioas, mapping);
 	}
 	up_write(&ioas->lock);
+	mapping_destroy_list(flushed);
 	return rc;
 }
 
@@ -278,7 +404,7 @@ static int map_other_chunks(struct ioas *ioas, struct mapping *mapping, struct p
 {
 	int rc;
 
-	while (mapping->pins->nr_pinned < mapping->pins->nr_pages) {
+	while (mapping->nr_made < mapping->pins.nr_pages) {
 		rc = pin_chunk(mapping, buffer);
 		if (rc)
 			return rc;
@@ -287,32 +413,45 @@ static int map_other_chunks(struct ioas *ioas, struct mapping *mapping, struct p
 		up_read(&ioas->lock);
 		if (rc)
 			return rc;
-		cond_resched();
 	}
 	return 0;
+}
+
+static struct mapping *mapping_alloc(const struct map_request *request)
+{
+	struct mapping *mapping = kmem_cache_alloc(mapping_cache, GFP_KERNEL);
+
+	if (!mapping)
+		return NULL;
+	mapping->origin = mapping;
+	mapping->nr_made = 0;
+	mapping->from = 0;
+	refcount_set(&mapping->ref, 1);
+	mapping->state = MAPPING_MAKING;
+	mapping->flags = request->flags & (IOASID_MAP_READ | IOASID_MAP_WRITE);
+	mapping->stuck = false;
+	return mapping;
 }
 
 static struct mapping *mapping_create(struct ioas *ioas, const struct map_request *request,
 				      struct pin_quota *quota)
 {
+	struct mapping *mapping = mapping_alloc(request);
 	struct pin_charge *charge;
-	struct mapping *mapping;
 	int rc = -ENOMEM;
 
-	mapping = kmem_cache_zalloc(mapping_cache, GFP_KERNEL);
 	if (!mapping)
 		return ERR_PTR(rc);
 	charge = context_get_charge(ioas->ctx);
 	if (!charge)
 		goto err_free;
-	mapping->pins = pins_alloc(charge, request->user_va, request->length >> PAGE_SHIFT,
-				   request->flags & IOASID_MAP_WRITE, quota);
-	if (IS_ERR(mapping->pins)) {
-		rc = PTR_ERR(mapping->pins);
+	mapping->pins.start = request->start;
+	mapping->pins.nr_pages = request->length >> PAGE_SHIFT;
+	mapping->pins.write = !!(request->flags & IOASID_MAP_WRITE);
+	mapping->pins.by_folio = !!request->file;
+	rc = pins_init(&mapping->pins, charge, quota);
+	if (rc)
 		goto err_free;
-	}
-	mapping->state = MAPPING_MAKING;
-	mapping->flags = request->flags & (IOASID_MAP_READ | IOASID_MAP_WRITE);
 	return mapping;
 
 err_free:
@@ -330,9 +469,9 @@ struct mapping *mapping_begin(struct ioas *ioas, const struct map_request *reque
 	mapping = mapping_create(ioas, request, &refusal->quota);
 	if (IS_ERR(mapping))
 		return mapping;
-	rc = pin_buffer_init(&buffer, mapping->pins->nr_pages);
+	rc = pin_buffer_init(&buffer, &mapping->pins, request->file, &ioas->ctx->scratch);
 	if (rc)
-		goto err_destroy;
+		goto err_put;
 
 	rc = map_first_chunk(ioas, mapping, request, &buffer, &refusal->range);
 	if (rc)
@@ -347,9 +486,88 @@ struct mapping *mapping_begin(struct ioas *ioas, const struct map_request *reque
 
 err_buffer:
 	pin_buffer_destroy(&buffer);
-err_destroy:
-	mapping_destroy(mapping);
+err_put:
+	mapping_put(mapping);
 	return ERR_PTR(rc);
+}
+
+/* Let @copy use the pages of the mapping that holds [start, last] of @from. */
+static int share_pages(struct ioas *from, u64 start, u64 last, struct mapping *copy)
+{
+	struct iova_node *node = iova_map_first(&from->map, start, start);
+	struct mapping *mapping;
+
+	lockdep_assert_held(&from->lock);
+	if (!node || !is_mapped(to_mapping(node)))
+		return -ENOENT;
+	mapping = to_mapping(node);
+	if (node->last < last)
+		return -EINVAL;
+	if (copy->flags & ~mapping->flags & IOASID_MAP_WRITE)
+		return -EINVAL;
+	refcount_inc(&mapping->origin->ref);
+	copy->origin = mapping->origin;
+	copy->from = mapping->from + ((start - node->start) >> PAGE_SHIFT);
+	return 0;
+}
+
+static int map_pins(struct ioas *ioas, struct mapping *mapping)
+{
+	u64 nr_pages = mapping_nr_pages(mapping);
+	struct domain *domain;
+	int rc;
+
+	list_for_each_entry(domain, &ioas->domains.list, node) {
+		rc = domain_map_pins(domain, mapping->node.start, &mapping->origin->pins,
+				     mapping->from, nr_pages, iommu_prot(mapping));
+		if (rc)
+			goto err_undo;
+	}
+	mapping->nr_made = nr_pages;
+	return 0;
+
+err_undo:
+	list_for_each_entry_continue_reverse(domain, &ioas->domains.list, node) {
+		struct domain_unmap unmap;
+
+		domain_unmap_begin(&unmap, domain);
+		if (!domain_unmap(&unmap, mapping->node.start, nr_pages << PAGE_SHIFT))
+			note_stuck(mapping);
+		domain_unmap_end(&unmap);
+	}
+	return rc;
+}
+
+struct mapping *mapping_begin_copy(struct ioas *ioas, struct ioas *from,
+				   const struct map_request *request, struct map_refusal *refusal)
+{
+	struct mapping *flushed = NULL, *copy = mapping_alloc(request);
+	int rc;
+
+	if (!copy)
+		return ERR_PTR(-ENOMEM);
+	down_read(&from->lock);
+	rc = share_pages(from, request->start, request->start + request->length - 1, copy);
+	up_read(&from->lock);
+	if (rc) {
+		kmem_cache_free(mapping_cache, copy);
+		return ERR_PTR(rc);
+	}
+
+	down_write(&ioas->lock);
+	rc = place(ioas, copy, request, &refusal->range, &flushed);
+	if (!rc) {
+		rc = map_pins(ioas, copy);
+		if (rc)
+			unplace(ioas, copy);
+	}
+	up_write(&ioas->lock);
+	mapping_destroy_list(flushed);
+	if (rc) {
+		mapping_put(copy);
+		return ERR_PTR(rc);
+	}
+	return copy;
 }
 
 u64 mapping_iova(const struct mapping *mapping)
@@ -357,15 +575,14 @@ u64 mapping_iova(const struct mapping *mapping)
 	return mapping->node.start;
 }
 
-/* Select the settled mappings in [start, last] and make them the caller's. */
-static struct mapping *select_mappings(struct ioas *ioas, u64 start, u64 last, u64 *bytes)
+/* Select the settled mappings from @node up to @last and make them the caller's. */
+static struct mapping *select_mappings(struct ioas *ioas, struct iova_node *node, u64 last,
+				       u64 *bytes)
 {
 	struct mapping *first = NULL, **tail = &first;
-	struct iova_node *node;
 
 	lockdep_assert_held_write(&ioas->lock);
-	for (node = iova_map_first(&ioas->map, start, last); node;
-	     node = iova_map_next(node, last)) {
+	for (; node; node = iova_map_next(node, last)) {
 		struct mapping *mapping = to_mapping(node);
 
 		if (!is_mapped(mapping))
@@ -375,7 +592,8 @@ static struct mapping *select_mappings(struct ioas *ioas, u64 start, u64 last, u
 		*tail = mapping;
 		tail = &mapping->next;
 		*bytes += node->last - node->start + 1;
-		cond_resched();
+		if (node->last < last)
+			cond_resched();
 	}
 	return first;
 }
@@ -387,17 +605,17 @@ static void sweep(struct ioas *ioas)
 	u64 bytes = 0;
 
 	down_write(&ioas->lock);
-	first = select_mappings(ioas, 0, U64_MAX, &bytes);
+	first = remove_locked(ioas, select_mappings(ioas, lowest_node(ioas), U64_MAX, &bytes),
+			      false);
 	up_write(&ioas->lock);
-	if (first)
-		remove_list(ioas, first);
+	mapping_destroy_list(first);
 }
 
 /*
  * Let go of a mapping that this call owned. It may be removed, and its memory be gone, as soon as
  * the state is set. mapping_end() leaves it to its owner if it still sees it owned, and then the
- * owner sees here that the address space was freed: each writes, has a barrier, and reads what the
- * other wrote.
+ * owner sees in sweep_if_freed() that the address space was freed: each writes, has a barrier, and
+ * reads what the other wrote.
  */
 static void settle(struct mapping *mapping)
 {
@@ -422,57 +640,79 @@ void mapping_commit(struct ioas *ioas, struct mapping *mapping)
 
 void mapping_abort(struct ioas *ioas, struct mapping *mapping)
 {
-	remove_list(ioas, mapping);
-}
+	struct domain_unmap unmap;
+	struct domain *domain;
 
-static bool reaches_out(const struct iova_node *node, u64 start, u64 last)
-{
-	return node->start < start || node->last > last;
-}
-
-/*
- * A range is cut, if at all, at its first or its last mapping; to the caller those being made are
- * not there.
- */
-static struct mapping *find_cut(struct ioas *ioas, u64 start, u64 last)
-{
-	u64 ends[] = { start, last };
-	struct iova_node *node;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(ends); i++) {
-		node = iova_map_first(&ioas->map, ends[i], ends[i]);
-		if (node && reaches_out(node, start, last) && is_mapped(to_mapping(node)))
-			return to_mapping(node);
+	down_write(&ioas->lock);
+	if (!ioas->freed) {
+		list_for_each_entry(domain, &ioas->domains.list, node) {
+			domain_unmap_begin(&unmap, domain);
+			unmap_from_domain(&unmap, mapping);
+			domain_unmap_end(&unmap);
+		}
 	}
-	return NULL;
+	unplace(ioas, mapping);
+	up_write(&ioas->lock);
+	mapping_put(mapping);
+}
+
+/* To the caller, mappings that are being made or removed are not there and cannot be cut. */
+static bool is_cut(const struct iova_node *node, u64 start, u64 last)
+{
+	return (node->start < start || node->last > last) && is_mapped(to_mapping(node));
+}
+
+/* A range is cut, if at all, at its first or its last mapping. */
+static const struct iova_node *find_cut(struct ioas *ioas, const struct iova_node *first, u64 start,
+					u64 last)
+{
+	const struct iova_node *at_end;
+
+	if (is_cut(first, start, last))
+		return first;
+	if (first->last >= last)
+		return NULL;
+	at_end = iova_map_first(&ioas->map, last, last);
+	return at_end && is_cut(at_end, start, last) ? at_end : NULL;
+}
+
+static int select_range(struct ioas *ioas, u64 start, u64 last, struct unmapping *unmapping)
+{
+	struct iova_node *first = iova_map_first(&ioas->map, start, last);
+	const struct iova_node *cut;
+
+	if (!first)
+		return -ENOENT;
+	cut = find_cut(ioas, first, start, last);
+	if (cut) {
+		unmapping->cut.start = cut->start;
+		unmapping->cut.last = cut->last;
+		return -EINVAL;
+	}
+	unmapping->first = select_mappings(ioas, first, last, &unmapping->bytes);
+	return unmapping->first ? 0 : -ENOENT;
 }
 
 int unmapping_begin(struct ioas *ioas, u64 start, u64 last, struct unmapping *unmapping)
 {
-	struct mapping *cut;
-	int rc = 0;
+	int rc;
 
-	memset(unmapping, 0, sizeof(*unmapping));
+	*unmapping = (struct unmapping){};
 	down_write(&ioas->lock);
-	cut = find_cut(ioas, start, last);
-	if (cut) {
-		unmapping->cut.start = cut->node.start;
-		unmapping->cut.last = cut->node.last;
-		rc = -EINVAL;
-	} else {
-		unmapping->first = select_mappings(ioas, start, last, &unmapping->bytes);
-		if (!unmapping->first)
-			rc = -ENOENT;
-	}
+	rc = select_range(ioas, start, last, unmapping);
 	up_write(&ioas->lock);
 	return rc;
 }
 
-void unmapping_commit(struct ioas *ioas, struct unmapping *unmapping)
+void unmapping_commit(struct ioas *ioas, struct unmapping *unmapping, bool flush_later)
 {
+	struct mapping *removed;
+
 	trace_ioasidfd_unmap(ioas->id, unmapping->first->node.start, unmapping->bytes);
-	remove_list(ioas, unmapping->first);
+	down_write(&ioas->lock);
+	removed = remove_locked(ioas, unmapping->first, flush_later || ioas->flush_later);
+	up_write(&ioas->lock);
+	mapping_destroy_list(removed);
 }
 
 void unmapping_abort(struct ioas *ioas, struct unmapping *unmapping)
@@ -496,15 +736,12 @@ int mapping_query(struct ioas *ioas, u64 start, u64 last, struct mapping_view *v
 	     node = iova_map_next(node, last)) {
 		struct mapping *mapping = to_mapping(node);
 
-		/*
-		 * One on its way out is still there; MAKING becomes MAPPED only once, so this
-		 * cannot mistake it.
-		 */
-		if (!is_mapped(mapping) && mapping->state == MAPPING_MAKING)
+		/* One on its way out is still there. MAKING may become MAPPED here, once. */
+		if (!is_mapped(mapping) && mapping->state != MAPPING_LEAVING)
 			continue;
 		view->range.start = node->start;
 		view->range.last = node->last;
-		view->user_va = mapping->pins->user_va;
+		view->start = mapping->origin->pins.start + (mapping->from << PAGE_SHIFT);
 		view->flags = mapping->flags;
 		rc = 0;
 		break;
@@ -515,6 +752,7 @@ int mapping_query(struct ioas *ioas, u64 start, u64 last, struct mapping_view *v
 
 bool mapping_end(struct ioas *ioas)
 {
+	struct mapping *flushed;
 	struct domain *domain;
 
 	down_write(&ioas->lock);
@@ -522,10 +760,13 @@ bool mapping_end(struct ioas *ioas)
 		up_write(&ioas->lock);
 		return false;
 	}
+	flushed = flush_locked(ioas);
 	list_for_each_entry(domain, &ioas->domains.list, node)
 		clear_domain(ioas, domain);
 	WRITE_ONCE(ioas->freed, true);
 	up_write(&ioas->lock);
+	mapping_destroy_list(flushed);
+	flush_timer_stop(ioas);
 	/* Pairs with the one in sweep_if_freed(). */
 	smp_mb();
 	sweep(ioas);
@@ -539,14 +780,14 @@ int mapping_fill_domain(struct ioas *ioas, struct domain *domain)
 	int rc = 0;
 
 	lockdep_assert_held_write(&ioas->lock);
-	for (node = iova_map_first(&ioas->map, 0, U64_MAX); node;
-	     node = iova_map_next(node, U64_MAX)) {
+	for (node = lowest_node(ioas); node; node = higher_node(node)) {
 		struct mapping *mapping = to_mapping(node);
 
 		rc = fatal_signal_pending(current) ?
 			     -EINTR :
-			     domain_map_pins(domain, node->start, mapping->pins,
-					     mapping->pins->nr_pinned, iommu_prot(mapping));
+			     domain_map_pins(domain, node->start, &mapping->origin->pins,
+					     mapping->from, nr_pages_in_tables(mapping),
+					     iommu_prot(mapping));
 		if (rc)
 			break;
 	}
@@ -555,8 +796,7 @@ int mapping_fill_domain(struct ioas *ioas, struct domain *domain)
 
 	failed = node;
 	domain_unmap_begin(&unmap, domain);
-	for (node = iova_map_first(&ioas->map, 0, U64_MAX); node != failed;
-	     node = iova_map_next(node, U64_MAX))
+	for (node = lowest_node(ioas); node != failed; node = higher_node(node))
 		unmap_from_domain(&unmap, to_mapping(node));
 	domain_unmap_end(&unmap);
 	return rc;

@@ -12,6 +12,10 @@
  * alone; to others a mapping that is being made is not there yet, and one that is being removed
  * still is, but cannot be removed by them.
  *
+ * Lifetimes: a mapping is in the map of one address space until it is removed. A copy shares the
+ * pages of the mapping it was made from, which lives on, out of any map, until its last copy is
+ * gone.
+ *
  * Context of all functions: may sleep, &ioas.lock not held, unless it says otherwise.
  */
 #ifndef IOASIDFD_MAPPING_H
@@ -25,14 +29,16 @@ struct mapping;
 
 /**
  * struct map_request - what to map where; checked for alignment and wrapping by the caller
- * @user_va: first byte of the memory of the current task
+ * @start: first byte of the memory: an address of the current task, or an offset in @file
+ * @file: file of shared memory, or NULL
  * @length: bytes
  * @iova: where, if @fixed
  * @fixed: the caller chose the IOVA
  * @flags: IOASID_MAP_READ and IOASID_MAP_WRITE
  */
 struct map_request {
-	u64 user_va;
+	u64 start;
+	struct file *file;
 	u64 length;
 	u64 iova;
 	bool fixed;
@@ -58,6 +64,14 @@ void mapping_exit(void);
  */
 struct mapping *mapping_begin(struct ioas *ioas, const struct map_request *request,
 			      struct map_refusal *refusal);
+
+/*
+ * The same with pages that are mapped already: @request->start is an IOVA of @from, which may be
+ * @ioas. -ENOENT: nothing is mapped there. -EINVAL: the range is not part of one mapping, or is
+ * not writable.
+ */
+struct mapping *mapping_begin_copy(struct ioas *ioas, struct ioas *from,
+				   const struct map_request *request, struct map_refusal *refusal);
 u64 mapping_iova(const struct mapping *mapping);
 void mapping_commit(struct ioas *ioas, struct mapping *mapping);
 void mapping_abort(struct ioas *ioas, struct mapping *mapping);
@@ -79,18 +93,20 @@ struct unmapping {
  * removed yet.
  */
 int unmapping_begin(struct ioas *ioas, u64 start, u64 last, struct unmapping *unmapping);
-void unmapping_commit(struct ioas *ioas, struct unmapping *unmapping);
+
+/* @flush_later: the caller flushes (flush.h), or the address space does so by itself. */
+void unmapping_commit(struct ioas *ioas, struct unmapping *unmapping, bool flush_later);
 void unmapping_abort(struct ioas *ioas, struct unmapping *unmapping);
 
 /**
  * struct mapping_view - a look at a mapping
  * @range: its IOVAs
- * @user_va: where the memory was
+ * @start: where the memory was
  * @flags: IOASID_MAP_READ and IOASID_MAP_WRITE
  */
 struct mapping_view {
 	struct iova_range range;
-	u64 user_va;
+	u64 start;
 	u32 flags;
 };
 
@@ -106,7 +122,20 @@ bool mapping_end(struct ioas *ioas);
  */
 int mapping_fill_domain(struct ioas *ioas, struct domain *domain);
 
-/* Empty a domain that no group is attached to any more. Caller holds &ioas.lock for writing. */
+/*
+ * Empty a domain that no group is attached to any more. Caller holds &ioas.lock for writing, and
+ * has flushed.
+ */
 void mapping_empty_domain(struct ioas *ioas, struct domain *domain);
+
+/* For flush.h, which keeps cleared mappings in lists. */
+u64 mapping_nr_pages(const struct mapping *mapping);
+void mapping_set_next(struct mapping *mapping, struct mapping *next);
+
+/* Take a list of cleared mappings out of the map. Caller holds &ioas.lock for writing. */
+void mapping_forget_list(struct ioas *ioas, struct mapping *first);
+
+/* Give the memory of a list of mappings back that no map holds any more. The list may be empty. */
+void mapping_destroy_list(struct mapping *first);
 
 #endif

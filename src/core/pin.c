@@ -29,19 +29,6 @@ struct pin_block {
 static_assert(sizeof(struct pin_block) <= PAGE_SIZE);
 static_assert(sizeof(struct pin_run) == 8);
 
-static struct kmem_cache *pins_cache;
-
-int pin_init(void)
-{
-	pins_cache = kmem_cache_create("ioasidfd_pins", sizeof(struct pins), 0, SLAB_ACCOUNT, NULL);
-	return pins_cache ? 0 : -ENOMEM;
-}
-
-void pin_exit(void)
-{
-	kmem_cache_destroy(pins_cache);
-}
-
 struct pin_charge *pin_charge_create(void)
 {
 	struct pin_charge *charge = kmalloc(sizeof(*charge), GFP_KERNEL_ACCOUNT);
@@ -124,38 +111,32 @@ static void uncharge_pages(struct pin_charge *charge, u64 nr_pages)
 	atomic_long_sub(nr_pages, &charge->user->locked_vm);
 }
 
-struct pins *pins_alloc(struct pin_charge *charge, u64 user_va, u64 nr_pages, bool write,
-			struct pin_quota *quota)
+int pins_init(struct pins *pins, struct pin_charge *charge, struct pin_quota *quota)
 {
-	struct pins *pins;
-	int rc = -ENOMEM;
+	int rc = charge_pages(charge, pins->nr_pages, quota);
 
-	pins = kmem_cache_zalloc(pins_cache, GFP_KERNEL);
-	if (!pins)
-		goto err_put;
-	rc = charge_pages(charge, nr_pages, quota);
-	if (rc)
-		goto err_free;
-
+	if (rc) {
+		pin_charge_put(charge);
+		return rc;
+	}
 	pins->charge = charge;
-	pins->user_va = user_va;
-	pins->nr_pages = nr_pages;
-	pins->write = write;
-	return pins;
+	pins->newest = NULL;
+	pins->first.nr = 0;
+	return 0;
+}
 
-err_free:
-	kmem_cache_free(pins_cache, pins);
-err_put:
-	pin_charge_put(charge);
-	return ERR_PTR(rc);
+static void unpin_run(const struct pins *pins, const struct pin_run *run, bool dirty)
+{
+	if (pins->by_folio)
+		compat_unpin_file_pages(pfn_to_page(run->pfn), run->nr, dirty);
+	else
+		unpin_user_page_range_dirty_lock(pfn_to_page(run->pfn), run->nr, dirty);
 }
 
 static void free_blocks(struct pins *pins)
 {
 	struct pin_block *block = pins->newest, *next;
 
-	if (!block)
-		return;
 	next = block->next;
 	block->next = NULL;
 	while (next) {
@@ -165,93 +146,230 @@ static void free_blocks(struct pins *pins)
 	}
 }
 
-void pins_free(struct pins *pins)
+void pins_release(struct pins *pins)
 {
 	struct pin_cursor cursor;
 	struct pin_run run;
 
-	pin_cursor_init(&cursor, pins);
-	while (pin_cursor_next(&cursor, &run)) {
-		unpin_user_page_range_dirty_lock(pfn_to_page(run.pfn), run.nr, pins->write);
-		cond_resched();
+	if (!pins->newest) {
+		if (pins->first.nr)
+			unpin_run(pins, &pins->first, pins->write);
+	} else {
+		pin_cursor_init(&cursor, pins, 0);
+		while (pin_cursor_next(&cursor, &run)) {
+			unpin_run(pins, &run, pins->write);
+			cond_resched();
+		}
+		free_blocks(pins);
 	}
-	free_blocks(pins);
 	uncharge_pages(pins->charge, pins->nr_pages);
 	pin_charge_put(pins->charge);
-	kmem_cache_free(pins_cache, pins);
 }
 
-int pin_buffer_init(struct pin_buffer *buffer, u64 nr_pages)
+bool pins_support_files(void)
 {
-	buffer->nr = 0;
+	return compat_can_pin_files();
+}
+
+int pins_check_file(struct file *file, bool write)
+{
+	if (!(file->f_mode & FMODE_READ) || (write && !(file->f_mode & FMODE_WRITE)))
+		return -EFAULT;
+	return compat_check_pinnable_file(file, write);
+}
+
+#define SCRATCH_PAGES 512
+
+/**
+ * struct pin_scratch - working memory
+ * @page: pages of a step
+ * @run: runs of a chunk; room for a step of pages that all are runs of their own, after any step
+ *	that was not
+ */
+struct pin_scratch {
+	struct page *page[SCRATCH_PAGES];
+	struct pin_run run[2 * SCRATCH_PAGES];
+};
+
+void pin_scratch_free(struct pin_scratch *scratch)
+{
+	kvfree(scratch);
+}
+
+static int get_scratch(struct pin_buffer *buffer)
+{
+	struct pin_scratch *scratch = xchg(buffer->spare_scratch, NULL);
+
+	if (!scratch)
+		scratch = kvmalloc(sizeof(*scratch), GFP_KERNEL_ACCOUNT);
+	if (!scratch)
+		return -ENOMEM;
+	buffer->scratch = scratch;
+	buffer->page = scratch->page;
+	buffer->page_capacity = ARRAY_SIZE(scratch->page);
+	buffer->run = scratch->run;
+	buffer->run_capacity = ARRAY_SIZE(scratch->run);
+	return 0;
+}
+
+static void put_scratch(struct pin_buffer *buffer)
+{
+	if (buffer->scratch && cmpxchg(buffer->spare_scratch, NULL, buffer->scratch))
+		pin_scratch_free(buffer->scratch);
+}
+
+int pin_buffer_init(struct pin_buffer *buffer, struct pins *pins, struct file *file,
+		    struct pin_scratch **spare)
+{
+	buffer->pins = pins;
+	buffer->file = file;
+	buffer->scratch = NULL;
+	buffer->spare_scratch = spare;
+	buffer->nr_runs = 0;
+	buffer->nr_pages = 0;
 	buffer->stuck = false;
 	buffer->spare = NULL;
-	buffer->pages = buffer->few;
-	buffer->capacity = ARRAY_SIZE(buffer->few);
-	if (nr_pages <= buffer->capacity)
-		return 0;
-
-	buffer->pages = (struct page **)__get_free_page(GFP_KERNEL_ACCOUNT);
-	if (!buffer->pages)
-		return -ENOMEM;
-	buffer->capacity = PAGE_SIZE / sizeof(struct page *);
+	if (pins->nr_pages > ARRAY_SIZE(buffer->few_pages))
+		return get_scratch(buffer);
+	buffer->page = buffer->few_pages;
+	buffer->page_capacity = ARRAY_SIZE(buffer->few_pages);
+	buffer->run = buffer->few_runs;
+	buffer->run_capacity = ARRAY_SIZE(buffer->few_runs);
 	return 0;
 }
 
 void pin_buffer_destroy(struct pin_buffer *buffer)
 {
 	struct pin_block *block;
+	unsigned int i;
 
-	if (buffer->nr && !buffer->stuck)
-		unpin_user_pages(buffer->pages, buffer->nr);
+	for (i = 0; i < buffer->nr_runs && !buffer->stuck; i++)
+		unpin_run(buffer->pins, &buffer->run[i], false);
 	while ((block = buffer->spare)) {
 		buffer->spare = block->next;
 		kfree(block);
 	}
-	if (buffer->pages != buffer->few)
-		free_page((unsigned long)buffer->pages);
+	put_scratch(buffer);
 }
 
-/* Chunks that end where a huge page may end let the IOMMU use huge pages as well. */
-static unsigned int next_chunk(const struct pin_buffer *buffer, const struct pins *pins, u64 va)
+/* Does the stretch go on where the run ends, and is there room to say so? */
+static bool extend_run(struct pin_run *run, unsigned long pfn, unsigned int nr)
 {
-	u64 to_bound = PTRS_PER_PTE - ((va >> PAGE_SHIFT) & (PTRS_PER_PTE - 1));
-	u64 left = pins->nr_pages - pins->nr_pinned;
-
-	return min3(left, to_bound, (u64)buffer->capacity);
+	if (!run->nr || run->pfn + run->nr != pfn || run->nr + nr > MAX_RUN)
+		return false;
+	run->nr += nr;
+	return true;
 }
 
-int pin_buffer_fill(struct pin_buffer *buffer, const struct pins *pins)
+static void add_run(struct pin_buffer *buffer, unsigned long pfn, unsigned int nr)
 {
-	unsigned long va = pins->user_va + (pins->nr_pinned << PAGE_SHIFT);
-	unsigned int wanted = next_chunk(buffer, pins, va);
-	int rc;
+	struct pin_run *run = &buffer->run[buffer->nr_runs];
 
-	if (fatal_signal_pending(current))
-		return -EINTR;
+	buffer->nr_pages += nr;
+	if (buffer->nr_runs && extend_run(run - 1, pfn, nr))
+		return;
+	run->pfn = pfn;
+	run->nr = nr;
+	buffer->nr_runs++;
+}
 
-	rc = compat_pin_user_pages(va, wanted, pins->write, buffer->pages);
-	if (rc > 0) {
-		buffer->nr = rc;
-		return 0;
+static void compress_pages(struct pin_buffer *buffer, unsigned int nr_pages)
+{
+	unsigned int at, nr;
+
+	for (at = 0; at < nr_pages; at += nr) {
+		unsigned long pfn = page_to_pfn(buffer->page[at]);
+
+		for (nr = 1; at + nr < nr_pages; nr++)
+			if (page_to_pfn(buffer->page[at + nr]) != pfn + nr)
+				break;
+		add_run(buffer, pfn, nr);
 	}
+}
+
+/*
+ * What cannot be pinned long-term is reported in several ways: to the caller it is a bad address.
+ */
+static int pin_errno(long rc)
+{
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	/*
-	 * What cannot be pinned long-term is reported in several ways: to the caller it is a bad
-	 * address.
-	 */
 	return rc == -ENOMEM ? -ENOMEM : -EFAULT;
 }
 
-unsigned int pin_buffer_run(const struct pin_buffer *buffer, unsigned int from)
+static int pin_step(struct pin_buffer *buffer, u64 start, u64 nr)
 {
-	unsigned long pfn = page_to_pfn(buffer->pages[from]);
-	unsigned int nr = 1;
+	int rc = compat_pin_user_pages(start, min_t(u64, nr, buffer->page_capacity),
+				       buffer->pins->write, buffer->page);
 
-	while (from + nr < buffer->nr && page_to_pfn(buffer->pages[from + nr]) == pfn + nr)
-		nr++;
-	return nr;
+	if (rc <= 0)
+		return pin_errno(rc);
+	compress_pages(buffer, rc);
+	return 0;
+}
+
+/* As many folios as there is room for; only the first and the last one may be used in part. */
+static int pin_file_step(struct pin_buffer *buffer, u64 start, u64 nr)
+{
+	struct folio **folio = (struct folio **)buffer->page;
+	u64 first, end = start + (nr << PAGE_SHIFT);
+	long i, rc;
+
+	rc = compat_pin_file(buffer->file, start, end - 1, folio, buffer->page_capacity, &first);
+	if (rc <= 0)
+		return pin_errno(rc);
+	for (i = 0; i < rc; i++) {
+		u64 used = min((u64)folio_size(folio[i]) - first, end - start);
+
+		add_run(buffer, folio_pfn(folio[i]) + (first >> PAGE_SHIFT), used >> PAGE_SHIFT);
+		start += used;
+		first = 0;
+	}
+	/*
+	 * Sealing fails while pages are pinned, so this is the last moment at which it could have
+	 * come.
+	 */
+	return pins_check_file(buffer->file, buffer->pins->write);
+}
+
+/* The most frequent map by far: one page. */
+static int fill_single(struct pin_buffer *buffer)
+{
+	struct pins *pins = buffer->pins;
+	int rc = compat_pin_user_pages(pins->start, 1, pins->write, buffer->page);
+
+	if (rc <= 0)
+		return pin_errno(rc);
+	buffer->run[0].pfn = page_to_pfn(buffer->page[0]);
+	buffer->run[0].nr = 1;
+	buffer->nr_runs = 1;
+	buffer->nr_pages = 1;
+	return 0;
+}
+
+int pin_buffer_fill(struct pin_buffer *buffer, u64 done)
+{
+	const struct pins *pins = buffer->pins;
+	u64 start = pins->start + (done << PAGE_SHIFT);
+	u64 wanted = pins->nr_pages - done;
+	int rc = 0;
+
+	if (pins->nr_pages == 1 && !buffer->file)
+		return fill_single(buffer);
+	/* A chunk that ends where a huge page may end lets the IOMMU use huge pages as well. */
+	if (!buffer->file)
+		wanted = min_t(u64, wanted, (PUD_SIZE - (start & ~PUD_MASK)) >> PAGE_SHIFT);
+	while (!rc && buffer->nr_pages < wanted &&
+	       buffer->run_capacity - buffer->nr_runs >= buffer->page_capacity) {
+		u64 at = start + (buffer->nr_pages << PAGE_SHIFT);
+		u64 left = wanted - buffer->nr_pages;
+
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		rc = buffer->file ? pin_file_step(buffer, at, left) : pin_step(buffer, at, left);
+		cond_resched();
+	}
+	return rc;
 }
 
 static unsigned int free_runs(const struct pins *pins)
@@ -263,17 +381,16 @@ static unsigned int free_runs(const struct pins *pins)
 	return room;
 }
 
-int pin_buffer_reserve(struct pin_buffer *buffer, const struct pins *pins)
+int pin_buffer_reserve(struct pin_buffer *buffer)
 {
-	unsigned int at, runs = 0, room = free_runs(pins);
+	unsigned int room = free_runs(buffer->pins);
 	struct pin_block *block;
 
-	for (at = 0; at < buffer->nr; at += pin_buffer_run(buffer, at))
-		runs++;
+	if (room >= buffer->nr_runs)
+		return 0;
 	for (block = buffer->spare; block; block = block->next)
 		room += BLOCK_RUNS;
-
-	while (room < runs) {
+	while (room < buffer->nr_runs) {
 		block = kmalloc(sizeof(*block), GFP_KERNEL_ACCOUNT);
 		if (!block)
 			return -ENOMEM;
@@ -289,8 +406,9 @@ static struct pin_run *last_run(struct pins *pins)
 	return pins->newest ? &pins->newest->run[pins->newest->nr - 1] : &pins->first;
 }
 
-static struct pin_run *new_run(struct pins *pins, struct pin_buffer *buffer)
+static struct pin_run *new_run(struct pin_buffer *buffer)
 {
+	struct pins *pins = buffer->pins;
 	struct pin_block *block = pins->newest;
 
 	if (!pins->first.nr)
@@ -310,35 +428,29 @@ static struct pin_run *new_run(struct pins *pins, struct pin_buffer *buffer)
 	return &block->run[0];
 }
 
-void pin_buffer_commit(struct pin_buffer *buffer, struct pins *pins)
+void pin_buffer_commit(struct pin_buffer *buffer)
 {
-	unsigned int at, nr;
+	unsigned int i;
 
-	for (at = 0; at < buffer->nr; at += nr) {
-		unsigned long pfn = page_to_pfn(buffer->pages[at]);
-		struct pin_run *run = last_run(pins);
+	for (i = 0; i < buffer->nr_runs; i++) {
+		struct pin_run run = buffer->run[i];
 
-		nr = pin_buffer_run(buffer, at);
-		if (run->nr && run->pfn + run->nr == pfn && run->nr + nr <= MAX_RUN) {
-			run->nr += nr;
-			continue;
-		}
-		run = new_run(pins, buffer);
-		run->pfn = pfn;
-		run->nr = nr;
+		if (!extend_run(last_run(buffer->pins), run.pfn, run.nr))
+			*new_run(buffer) = run;
 	}
-	pins->nr_pinned += buffer->nr;
-	buffer->nr = 0;
+	buffer->nr_runs = 0;
+	buffer->nr_pages = 0;
 }
 
-void pin_cursor_init(struct pin_cursor *cursor, const struct pins *pins)
+void pin_cursor_init(struct pin_cursor *cursor, const struct pins *pins, u64 from)
 {
 	cursor->pins = pins;
 	cursor->block = NULL;
 	cursor->index = 0;
+	cursor->skip = from;
 }
 
-bool pin_cursor_next(struct pin_cursor *cursor, struct pin_run *run)
+static bool next_run(struct pin_cursor *cursor, struct pin_run *run)
 {
 	const struct pins *pins = cursor->pins;
 
@@ -360,4 +472,18 @@ bool pin_cursor_next(struct pin_cursor *cursor, struct pin_run *run)
 	}
 	*run = cursor->block->run[cursor->index++];
 	return true;
+}
+
+bool pin_cursor_next(struct pin_cursor *cursor, struct pin_run *run)
+{
+	while (next_run(cursor, run)) {
+		if (cursor->skip < run->nr) {
+			run->pfn += cursor->skip;
+			run->nr -= cursor->skip;
+			cursor->skip = 0;
+			return true;
+		}
+		cursor->skip -= run->nr;
+	}
+	return false;
 }

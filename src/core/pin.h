@@ -45,8 +45,7 @@ struct pin_quota {
 };
 
 /*
- * Up to 16 million physically contiguous pages in 8 bytes: memory is what limits the number of
- * scattered ones.
+ * Up to 16 million contiguous pages in 8 bytes: memory is what limits the number of scattered ones.
  */
 struct pin_run {
 	u64 pfn : 40;
@@ -54,33 +53,44 @@ struct pin_run {
 };
 
 /**
- * struct pins - the pages behind one stretch of user memory
+ * struct pins - the pages behind one stretch of memory
  * @charge: who pays
- * @user_va: where the memory was, in the process that mapped it
+ * @start: where the stretch starts: an address of the process that mapped it, or an offset in a
+ *	file
  * @nr_pages: length of the whole stretch, all of it charged
  * @write: may a device write to the pages?
- * @nr_pinned: pages pinned so far, from the start of the stretch
+ * @by_folio: pages of a file: each folio is pinned once, whatever part of it is used
  * @newest: ring of blocks with the runs after the first; the newest block's successor is the oldest
  * @first: the first run; the only one for contiguous memory
+ *
+ * Embedded in the object that uses it.
  */
 struct pins {
 	struct pin_charge *charge;
-	u64 user_va;
-	u64 nr_pages : 63;
+	u64 start;
+	u64 nr_pages : 62;
 	u64 write : 1;
-	u64 nr_pinned;
+	u64 by_folio : 1;
 	struct pin_block *newest;
 	struct pin_run first;
 };
 
 /**
  * struct pin_buffer - pages pinned and not yet handed to a &struct pins
- * @pages: room for @capacity pages
- * @capacity: how many
- * @nr: how many are pinned
+ * @pins: whose pages they are going to be
+ * @file: where they come from, or NULL for the memory of the current task
+ * @scratch: where @page and @run point for a longer stretch
+ * @spare_scratch: where @scratch came from and goes, if the place is free
+ * @page: room for the pages of one step
+ * @page_capacity: how many
+ * @run: the pages pinned so far, as runs
+ * @run_capacity: room in @run
+ * @nr_runs: how many there are
+ * @nr_pages: pages in them
  * @stuck: some device may reach the pages and cannot be stopped: they stay pinned for ever
- * @spare: memory for the runs that they will become
- * @few: where @pages points for a short stretch
+ * @spare: memory for the runs in @pins
+ * @few_pages: where @page points for a short stretch
+ * @few_runs: where @run points for a short stretch
  *
  * Lives on the stack of the call that maps. The way of a page: pin_buffer_fill(),
  * pin_buffer_reserve(), then the caller gives the pages to the IOMMUs and calls
@@ -88,16 +98,21 @@ struct pins {
  * pages back.
  */
 struct pin_buffer {
-	struct page **pages;
-	unsigned int capacity;
-	unsigned int nr;
+	struct pins *pins;
+	struct file *file;
+	struct pin_scratch *scratch;
+	struct pin_scratch **spare_scratch;
+	struct page **page;
+	unsigned int page_capacity;
+	struct pin_run *run;
+	unsigned int run_capacity;
+	unsigned int nr_runs;
+	u64 nr_pages;
 	bool stuck;
 	struct pin_block *spare;
-	struct page *few[8];
+	struct page *few_pages[8];
+	struct pin_run few_runs[8];
 };
-
-int pin_init(void);
-void pin_exit(void);
 
 /* A charge for the current task, which must have an mm. NULL without memory. May sleep. */
 struct pin_charge *pin_charge_create(void);
@@ -113,46 +128,61 @@ void pin_charge_put(struct pin_charge *charge);
 void pin_quota_current(struct pin_quota *quota);
 
 /*
- * Charge @nr_pages at @user_va of the current task and make an object for them; nothing is pinned
- * yet. Takes over the reference to @charge, also on failure. -EDQUOT fills @quota.
+ * Charge @pins->nr_pages of the current task to @charge; nothing is pinned yet. The caller has set
+ * start, nr_pages, write and by_folio. Takes over the reference to @charge, also on failure.
+ * -EDQUOT fills @quota.
  */
-struct pins *pins_alloc(struct pin_charge *charge, u64 user_va, u64 nr_pages, bool write,
-			struct pin_quota *quota);
+int pins_init(struct pins *pins, struct pin_charge *charge, struct pin_quota *quota);
 
-/* Unpin everything, return the charge, free the object. May sleep, and reschedules on the way. */
-void pins_free(struct pins *pins);
+/* Unpin everything and return the charge. May sleep, and reschedules on the way. */
+void pins_release(struct pins *pins);
 
-int pin_buffer_init(struct pin_buffer *buffer, u64 nr_pages);
+/* Can memory of files be pinned on this kernel? */
+bool pins_support_files(void);
+
+/* May the calling task have this file's memory pinned? 0, -EOPNOTSUPP, -EFAULT. */
+int pins_check_file(struct file *file, bool write);
+
+/*
+ * Working memory for stretches of more than a few pages. One is kept at *@spare for the next call,
+ * which may be made at the same time as others; the owner of the place frees it in the end.
+ */
+struct pin_scratch;
+void pin_scratch_free(struct pin_scratch *scratch);
+
+int pin_buffer_init(struct pin_buffer *buffer, struct pins *pins, struct file *file,
+		    struct pin_scratch **spare);
 void pin_buffer_destroy(struct pin_buffer *buffer);
 
 /*
- * Pin the next pages of @pins from the current task's memory into the empty buffer, as many as fit
- * without crossing the bounds of a huge page. 0, or -EFAULT, -ENOMEM, -EINTR with nothing pinned.
+ * Pin the next pages into the empty buffer, of which @done are pinned already: as many as fit, but
+ * not across the bounds of the largest huge page. 0, or -EFAULT, -ENOMEM, -EINTR; what was pinned
+ * before an error is in the buffer.
  */
-int pin_buffer_fill(struct pin_buffer *buffer, const struct pins *pins);
+int pin_buffer_fill(struct pin_buffer *buffer, u64 done);
 
-/* Get the memory that pin_buffer_commit() to @pins needs. 0 or -ENOMEM. */
-int pin_buffer_reserve(struct pin_buffer *buffer, const struct pins *pins);
+/* Get the memory that pin_buffer_commit() needs. 0 or -ENOMEM. */
+int pin_buffer_reserve(struct pin_buffer *buffer);
 
-/* Hand the pages to @pins. The buffer is empty afterwards. */
-void pin_buffer_commit(struct pin_buffer *buffer, struct pins *pins);
-
-/* The length of the run of contiguous pages that starts at index @from of the buffer. */
-unsigned int pin_buffer_run(const struct pin_buffer *buffer, unsigned int from);
+/* Hand the pages over. The buffer is empty afterwards. */
+void pin_buffer_commit(struct pin_buffer *buffer);
 
 /**
- * struct pin_cursor - a walk over the runs of a &struct pins, in ascending order of user addresses
+ * struct pin_cursor - a walk over the runs of a &struct pins, in ascending order
  * @pins: what is walked
  * @block: block of the next run, NULL for the first run
  * @index: index of the next run in the block
+ * @skip: pages still to be passed over
  */
 struct pin_cursor {
 	const struct pins *pins;
 	const struct pin_block *block;
 	unsigned int index;
+	u64 skip;
 };
 
-void pin_cursor_init(struct pin_cursor *cursor, const struct pins *pins);
+/* Start at the page with index @from. */
+void pin_cursor_init(struct pin_cursor *cursor, const struct pins *pins, u64 from);
 
 /* The next run; false after the last one. */
 bool pin_cursor_next(struct pin_cursor *cursor, struct pin_run *run);

@@ -56,6 +56,16 @@ uint32_t ioasid_new(int fd)
 	return ok_alloc(fd).out_ioasid;
 }
 
+uint32_t ioasid_new_deferred(int fd)
+{
+	return ok_alloc(fd, .flags = IOASID_ALLOC_DEFERRED_FLUSH).out_ioasid;
+}
+
+bool can_map_files(int fd)
+{
+	return ok_info(fd).out_capabilities & IOASID_CAP_MAP_FILE;
+}
+
 const char *ioasid_listing(int fd, uint32_t ioasid)
 {
 	static char text[2][64 * KiB];

@@ -11,6 +11,7 @@
 #ifndef IOASID_TEST_CALL_H
 #define IOASID_TEST_CALL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <linux/ioasidfd.h>
@@ -23,7 +24,11 @@
 	X(map, ioasid_map, IOASID_MAP)                    \
 	X(unmap, ioasid_unmap, IOASID_UNMAP)              \
 	X(ranges, ioasid_iova_ranges, IOASID_IOVA_RANGES) \
-	X(query, ioasid_query, IOASID_QUERY)
+	X(query, ioasid_query, IOASID_QUERY)              \
+	X(copy, ioasid_copy, IOASID_COPY)                 \
+	X(map_file, ioasid_map_file, IOASID_MAP_FILE)     \
+	X(sync, ioasid_sync, IOASID_SYNC)                 \
+	X(batch, ioasid_batch, IOASID_BATCH)
 
 #define IOASID_DEVICE_CALLS(X)                                        \
 	X(dev_info, ioasid_device_info, IOASID_DEVICE_GET_INFO)       \
@@ -64,6 +69,10 @@ IOASID_CALLS(X)
 #define t_unmap(fd, ...) CALL_T(unmap, ioasid_unmap, fd, __VA_ARGS__)
 #define t_ranges(fd, ...) CALL_T(ranges, ioasid_iova_ranges, fd, __VA_ARGS__)
 #define t_query(fd, ...) CALL_T(query, ioasid_query, fd, __VA_ARGS__)
+#define t_copy(fd, ...) CALL_T(copy, ioasid_copy, fd, __VA_ARGS__)
+#define t_map_file(fd, ...) CALL_T(map_file, ioasid_map_file, fd, __VA_ARGS__)
+#define t_sync(fd, ...) CALL_T(sync, ioasid_sync, fd, __VA_ARGS__)
+#define t_batch(fd, ...) CALL_T(batch, ioasid_batch, fd, __VA_ARGS__)
 #define t_dev_info(fd, ...) CALL_T(dev_info, ioasid_device_info, fd, __VA_ARGS__)
 #define t_dev_region(fd, ...) CALL_T(dev_region, ioasid_device_region, fd, __VA_ARGS__)
 #define t_dev_owner(fd, ...) CALL_T(dev_owner, ioasid_device_owner, fd, __VA_ARGS__)
@@ -79,6 +88,10 @@ IOASID_CALLS(X)
 #define ok_unmap(fd, ...) CALL_OK(unmap, ioasid_unmap, fd, __VA_ARGS__)
 #define ok_ranges(fd, ...) CALL_OK(ranges, ioasid_iova_ranges, fd, __VA_ARGS__)
 #define ok_query(fd, ...) CALL_OK(query, ioasid_query, fd, __VA_ARGS__)
+#define ok_copy(fd, ...) CALL_OK(copy, ioasid_copy, fd, __VA_ARGS__)
+#define ok_map_file(fd, ...) CALL_OK(map_file, ioasid_map_file, fd, __VA_ARGS__)
+#define ok_sync(fd, ...) CALL_OK(sync, ioasid_sync, fd, __VA_ARGS__)
+#define ok_batch(fd, ...) CALL_OK(batch, ioasid_batch, fd, __VA_ARGS__)
 #define ok_dev_info(fd, ...) CALL_OK(dev_info, ioasid_device_info, fd, __VA_ARGS__)
 #define ok_dev_region(fd, ...) CALL_OK(dev_region, ioasid_device_region, fd, __VA_ARGS__)
 #define ok_dev_owner(fd, ...) CALL_OK(dev_owner, ioasid_device_owner, fd, __VA_ARGS__)
@@ -94,6 +107,10 @@ IOASID_CALLS(X)
 #define err_unmap(error, fd, ...) CALL_ERR(unmap, ioasid_unmap, error, fd, __VA_ARGS__)
 #define err_ranges(error, fd, ...) CALL_ERR(ranges, ioasid_iova_ranges, error, fd, __VA_ARGS__)
 #define err_query(error, fd, ...) CALL_ERR(query, ioasid_query, error, fd, __VA_ARGS__)
+#define err_copy(error, fd, ...) CALL_ERR(copy, ioasid_copy, error, fd, __VA_ARGS__)
+#define err_map_file(error, fd, ...) CALL_ERR(map_file, ioasid_map_file, error, fd, __VA_ARGS__)
+#define err_sync(error, fd, ...) CALL_ERR(sync, ioasid_sync, error, fd, __VA_ARGS__)
+#define err_batch(error, fd, ...) CALL_ERR(batch, ioasid_batch, error, fd, __VA_ARGS__)
 #define err_dev_info(error, fd, ...) CALL_ERR(dev_info, ioasid_device_info, error, fd, __VA_ARGS__)
 #define err_dev_region(error, fd, ...) \
 	CALL_ERR(dev_region, ioasid_device_region, error, fd, __VA_ARGS__)
@@ -108,6 +125,8 @@ IOASID_CALLS(X)
 /* Often used on their own. */
 int context_open(void); /* open("/dev/ioasid"), close on exec */
 uint32_t ioasid_new(int fd); /* out_ioasid of ok_alloc() */
+uint32_t ioasid_new_deferred(int fd); /* the same, with IOASID_ALLOC_DEFERRED_FLUSH */
+bool can_map_files(int fd); /* IOASID_CAP_MAP_FILE */
 
 /*
  * Everything that is mapped in an IOASID, one line per mapping, as QUERY lists it: for comparing

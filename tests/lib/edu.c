@@ -164,6 +164,13 @@ bool edu_writes(struct edu *edu, uint64_t iova, void *memory)
 	return edu_stores(edu, iova, memory);
 }
 
+bool edu_reads(struct edu *edu, uint64_t iova, unsigned int seed)
+{
+	edu_load(edu, iova, EDU_BYTES);
+	edu->seed = edu_holds(edu, seed) ? seed : 0;
+	return edu->seed;
+}
+
 bool edu_loads(struct edu *edu, uint64_t iova, void *memory)
 {
 	unsigned int seed = next_seed++;
@@ -178,8 +185,13 @@ bool edu_loads(struct edu *edu, uint64_t iova, void *memory)
 
 void rig_open(struct rig *rig, const char *name)
 {
+	rig_open_flags(rig, name, 0);
+}
+
+void rig_open_flags(struct rig *rig, const char *name, uint32_t flags)
+{
 	rig->ctx = context_open();
-	rig->ioasid = ioasid_new(rig->ctx);
+	rig->ioasid = ok_alloc(rig->ctx, .flags = flags).out_ioasid;
 	edu_open(&rig->edu, name);
 	edu_bind(&rig->edu, rig->ctx);
 	edu_scratch(&rig->edu, rig->ctx, rig->ioasid);

@@ -71,6 +71,9 @@ bool edu_holds(struct edu *edu, unsigned int seed);
  */
 bool edu_stores(struct edu *edu, uint64_t iova, void *memory);
 
+/* Does the device read this pattern at @iova? Uses the scratch page. */
+bool edu_reads(struct edu *edu, uint64_t iova, unsigned int seed);
+
 /*
  * Put a pattern into @memory, load it from @iova. True if the device read it. Uses the scratch
  * page.
@@ -88,5 +91,7 @@ struct rig {
 };
 
 void rig_open(struct rig *rig, const char *name);
+/* The same, with these flags of IOASID_ALLOC. */
+void rig_open_flags(struct rig *rig, const char *name, uint32_t flags);
 
 #endif

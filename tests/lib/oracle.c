@@ -62,7 +62,7 @@ unsigned long kernel_taint(void)
 
 static void fdinfo_line(struct fdinfo *info, const char *line)
 {
-	unsigned long long mappings, bytes, devices;
+	unsigned long long mappings, bytes, pending, devices;
 	unsigned int id;
 	char state[20];
 
@@ -70,8 +70,9 @@ static void fdinfo_line(struct fdinfo *info, const char *line)
 		return;
 	if (sscanf(line, "ioasid-count:\t%d", &info->count) == 1)
 		return;
-	if (sscanf(line, "ioasid:\t%u mappings=%llu bytes=%llu devices=%llu state=%19s", &id,
-		   &mappings, &bytes, &devices, state) != 5)
+	if (sscanf(line,
+		   "ioasid:\t%u mappings=%llu bytes=%llu pending=%llu devices=%llu state=%19s", &id,
+		   &mappings, &bytes, &pending, &devices, state) != 6)
 		return;
 	if (info->nr == FDINFO_MAX)
 		return;
@@ -79,6 +80,7 @@ static void fdinfo_line(struct fdinfo *info, const char *line)
 	info->ioasid[info->nr].ioasid = id;
 	info->ioasid[info->nr].mappings = mappings;
 	info->ioasid[info->nr].bytes = bytes;
+	info->ioasid[info->nr].pending = pending;
 	info->ioasid[info->nr].devices = devices;
 	info->ioasid[info->nr].freed = !strcmp(state, "freed");
 	info->nr++;
@@ -108,4 +110,13 @@ int fdinfo_find(const struct fdinfo *info, uint32_t ioasid)
 		if (info->ioasid[i].ioasid == ioasid)
 			return i;
 	return -1;
+}
+
+uint64_t fdinfo_pending(int fd, uint32_t ioasid)
+{
+	struct fdinfo info = fdinfo_read(fd);
+	int at = fdinfo_find(&info, ioasid);
+
+	test_require(at >= 0, "fdinfo lacks IOASID %u", ioasid);
+	return info.ioasid[at].pending;
 }

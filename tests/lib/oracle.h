@@ -31,6 +31,7 @@ struct fdinfo {
 		uint32_t ioasid;
 		uint64_t mappings;
 		uint64_t bytes;
+		uint64_t pending;
 		uint64_t devices;
 		bool freed;
 	} ioasid[FDINFO_MAX];
@@ -38,6 +39,9 @@ struct fdinfo {
 
 /* fdinfo of a context that this process has open. */
 struct fdinfo fdinfo_read(int fd);
+
+/* What is unmapped and not flushed yet, in bytes. */
+uint64_t fdinfo_pending(int fd, uint32_t ioasid);
 
 /* Index in .ioasid, or -1. */
 int fdinfo_find(const struct fdinfo *info, uint32_t ioasid);

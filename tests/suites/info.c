@@ -8,13 +8,17 @@
 #include "process.h"
 #include "test.h"
 
+#define KNOWN_CAPS \
+	(IOASID_CAP_RID | IOASID_CAP_REFUSALS | IOASID_CAP_DEFERRED_FLUSH | IOASID_CAP_MAP_FILE)
+
 IOASID_TEST(info, constants)
 {
 	struct ioasid_info info = ok_info(context_open());
 
 	ck_assert_uint_eq(info.out_abi_version, IOASID_ABI_VERSION);
 	ck_assert(info.out_capabilities & IOASID_CAP_RID);
-	ck_assert(!(info.out_capabilities & ~(uint64_t)(IOASID_CAP_RID | IOASID_CAP_REFUSALS)));
+	ck_assert(info.out_capabilities & IOASID_CAP_DEFERRED_FLUSH);
+	ck_assert(!(info.out_capabilities & ~(uint64_t)KNOWN_CAPS));
 	ck_assert_uint_eq(info.out_iova_alignment, PAGE);
 	ck_assert_uint_gt(info.out_max_ioasids, 0);
 }

@@ -6,10 +6,12 @@
  * struct flaw_walk - an ascending walk over all nodes
  * @prev: the node before, or NULL
  * @flaw: the first thing found wrong, or NULL
+ * @gaps: the map keeps gaps
  */
 struct flaw_walk {
 	const struct iova_node *prev;
 	const char *flaw;
+	bool gaps;
 };
 
 static void flaw_note(struct flaw_walk *walk, bool wrong, const char *flaw)
@@ -27,7 +29,7 @@ static void flaw_visit(struct flaw_walk *walk, const struct iova_node *node)
 		bottom = walk->prev->last + 1;
 		flaw_note(walk, walk->prev->last >= node->start, "overlap or wrong order");
 	}
-	flaw_note(walk, node->gap != node->start - bottom, "a gap is wrong");
+	flaw_note(walk, walk->gaps && node->gap != node->start - bottom, "a gap is wrong");
 	walk->prev = node;
 }
 
@@ -49,13 +51,14 @@ static u64 flaw_walk_subtree(struct flaw_walk *walk, const struct rb_node *rb,
 		largest = right;
 	if (largest < node->gap)
 		largest = node->gap;
-	flaw_note(walk, node->subtree_gap != largest, "a subtree's largest gap is wrong");
+	flaw_note(walk, walk->gaps && node->subtree_gap != largest,
+		  "a subtree's largest gap is wrong");
 	return largest;
 }
 
 const char *iova_map_flaw(const struct iova_map *map)
 {
-	struct flaw_walk walk = { NULL, NULL };
+	struct flaw_walk walk = { NULL, NULL, map->tracks_gaps };
 
 	flaw_walk_subtree(&walk, map->root.rb_node, NULL);
 	return walk.flaw;

@@ -45,6 +45,7 @@ struct stretch {
  * @removed: where the node was that was removed last
  * @window: what @windows should be
  * @nr_window: how many
+ * @first_search: step of the map's life before which nobody looks for free addresses
  */
 struct model {
 	const char *name;
@@ -62,17 +63,19 @@ struct model {
 	struct iova_range removed;
 	struct stretch window[WINDOWS];
 	int nr_window;
+	int first_search;
 };
 
-#define require(model, condition, ...) do {						\
-	if (!(condition)) {								\
-		char require_text[200];							\
-											\
-		snprintf(require_text, sizeof(require_text), __VA_ARGS__);		\
-		ck_abort_msg("%s: %s (IOASIDFD_SEED=%llu, step %d)", __func__,		\
-			     require_text, unit_seed(), (model)->step);			\
-	}										\
-} while (0)
+#define require(model, condition, ...)                                                 \
+	do {                                                                           \
+		if (!(condition)) {                                                    \
+			char require_text[200];                                        \
+                                                                                       \
+			snprintf(require_text, sizeof(require_text), __VA_ARGS__);     \
+			ck_abort_msg("%s: %s (IOASIDFD_SEED=%llu, step %d)", __func__, \
+				     require_text, unit_seed(), (model)->step);        \
+		}                                                                      \
+	} while (0)
 
 /* Random numbers and addresses. */
 
@@ -280,8 +283,10 @@ static void compare_windows(struct model *model)
 	require(model, (int)model->windows.nr == model->nr_window, "%u windows, not %d",
 		model->windows.nr, model->nr_window);
 	for (i = 0; i < model->nr_window; i++) {
-		require(model, model->range[i].start == model->window[i].start &&
-			model->range[i].last == model->window[i].end - 1, "window %d", i);
+		require(model,
+			model->range[i].start == model->window[i].start &&
+				model->range[i].last == model->window[i].end - 1,
+			"window %d", i);
 	}
 }
 
@@ -396,15 +401,16 @@ static void step_ask_windows(struct model *model)
 	struct iova_range nearest;
 	bool got;
 
-	require(model, iova_windows_contain(&model->windows, range.start, range.last) ==
-		model_contain(model, range.start, (u128)range.last + 1),
+	require(model,
+		iova_windows_contain(&model->windows, range.start, range.last) ==
+			model_contain(model, range.start, (u128)range.last + 1),
 		"contain [%#llx, %#llx]", range.start, range.last);
 	got = iova_windows_nearest(&model->windows, range.start, length, &nearest);
-	require(model, got == !!expected, "nearest to %#llx of %#llx: is there one?",
-		range.start, length);
+	require(model, got == !!expected, "nearest to %#llx of %#llx: is there one?", range.start,
+		length);
 	if (got)
-		require(model, nearest.start == expected->start &&
-			nearest.last == expected->end - 1,
+		require(model,
+			nearest.start == expected->start && nearest.last == expected->end - 1,
 			"nearest to %#llx of %#llx: not that one", range.start, length);
 }
 
@@ -413,6 +419,7 @@ static void begin(struct model *model)
 	int i;
 
 	iova_map_init(&model->map);
+	model->first_search = draw_below(model, STEPS_OF_A_MAP);
 	model->nr_used = 0;
 	for (i = 0; i < NODES; i++)
 		model->spare[i] = &model->pool[i];
@@ -450,7 +457,9 @@ static void step(struct model *model)
 		step_ask_windows(model);
 		break;
 	default:
-		step_find(model);
+		/* Before the first search a map keeps no gaps: let each live for a while like that. */
+		if (model->step % STEPS_OF_A_MAP >= model->first_search)
+			step_find(model);
 	}
 }
 

@@ -61,6 +61,10 @@ enum {
 	IOASID_CMD_UNMAP = 0x04,
 	IOASID_CMD_IOVA_RANGES = 0x05,
 	IOASID_CMD_QUERY = 0x06,
+	IOASID_CMD_COPY = 0x07,
+	IOASID_CMD_MAP_FILE = 0x08,
+	IOASID_CMD_SYNC = 0x09,
+	IOASID_CMD_BATCH = 0x0a,
 
 	IOASID_CMD_DEVICE_GET_INFO = 0x40,
 	IOASID_CMD_DEVICE_GET_REGION = 0x41,
@@ -86,6 +90,8 @@ struct ioasid_range {
  * @IOASID_CAP_RID: an IOASID can serve all DMA of a device (its RID)
  * @IOASID_CAP_REFUSALS: the kernel's refusal to bind a driver to an owned device is observed and
  *	reported
+ * @IOASID_CAP_DEFERRED_FLUSH: IOASID_ALLOC_DEFERRED_FLUSH
+ * @IOASID_CAP_MAP_FILE: IOASID_MAP_FILE
  *
  * A bit says what this kernel can do for some device. What one device can do is in
  * &ioasid_device_info.out_capabilities.
@@ -93,6 +99,8 @@ struct ioasid_range {
 enum ioasid_capability {
 	IOASID_CAP_RID = 1 << 0,
 	IOASID_CAP_REFUSALS = 1 << 1,
+	IOASID_CAP_DEFERRED_FLUSH = 1 << 2,
+	IOASID_CAP_MAP_FILE = 1 << 3,
 };
 
 /**
@@ -131,9 +139,22 @@ struct ioasid_info {
 #define IOASID_GET_INFO _IO(IOASID_IOC_TYPE, IOASID_CMD_GET_INFO)
 
 /**
+ * enum ioasid_alloc_flags - bits of &ioasid_alloc.flags
+ * @IOASID_ALLOC_DEFERRED_FLUSH: unmapping does not wait until IOMMU and devices have forgotten.
+ *	Until the flush a device may still reach what it has reached before; the memory stays pinned
+ *	and charged, and so does its IOVA stay taken, so no other memory is ever reached. The flush
+ *	comes with IOASID_SYNC, after 10 ms at the latest, when much is pending (256 MiB or 4096
+ *	mappings), when a pending IOVA is wanted again, and before a device is allowed, disallowed
+ *	or the IOASID is freed. Kernel-chosen IOVAs are handed out in ascending order
+ */
+enum ioasid_alloc_flags {
+	IOASID_ALLOC_DEFERRED_FLUSH = 1 << 0,
+};
+
+/**
  * struct ioasid_alloc - ioctl(IOASID_ALLOC), on /dev/ioasid
  * @size: sizeof(struct ioasid_alloc)
- * @flags: must be 0
+ * @flags: bits of &enum ioasid_alloc_flags
  * @out_ioasid: the new IOASID, never 0
  * @__reserved: must be 0
  *
@@ -245,7 +266,8 @@ enum ioasid_unmap_flags {
  *
  * Remove every mapping that lies in the range. A range may hold holes and any number of mappings,
  * but not a part of one. When this returns no device reaches the memory, and it is unpinned and no
- * longer charged. A mapping whose MAP has not returned yet is not there.
+ * longer charged, unless the IOASID was allocated with IOASID_ALLOC_DEFERRED_FLUSH. A mapping whose
+ * MAP has not returned yet is not there.
  *
  * Errors: EINVAL, EOVERFLOW, ENOENT (no such IOASID, or nothing mapped in the range; with
  * IOASID_UNMAP_ALL an empty address space is a success).
@@ -307,7 +329,8 @@ enum ioasid_query_flags {
  * @__reserved: must be 0
  * @iova: any address
  * @out_range: the mapping
- * @out_user_va: the address it was mapped from, in the process that mapped it
+ * @out_user_va: the address it was mapped from, in the process that mapped it; after
+ *	IOASID_MAP_FILE the offset in the file
  * @out_map_flags: IOASID_MAP_READ and IOASID_MAP_WRITE of the mapping
  *
  * What is mapped at an IOVA. With IOASID_QUERY_NEXT, starting from 0 and going on at out_range.last
@@ -326,6 +349,169 @@ struct ioasid_query {
 	__aligned_u64 out_map_flags;
 };
 #define IOASID_QUERY _IO(IOASID_IOC_TYPE, IOASID_CMD_QUERY)
+
+/**
+ * struct ioasid_copy - ioctl(IOASID_COPY), on /dev/ioasid
+ * @size: sizeof(struct ioasid_copy)
+ * @flags: bits of &enum ioasid_map_flags; at least one of READ and WRITE. WRITE needs a source that
+ *	was mapped with it
+ * @ioasid: where to map
+ * @from_ioasid: where it is mapped; may be the same
+ * @from_iova: first byte there, a multiple of the alignment
+ * @length: bytes, a multiple of the alignment, not 0; the range lies in one mapping
+ * @iova: with IOASID_MAP_FIXED_IOVA where to map, a multiple of the alignment; else must be 0
+ * @out_iova: where it was mapped
+ * @out_range: as in &struct ioasid_map
+ *
+ * Map memory that is mapped already, without pinning and charging it again. The copy is a mapping
+ * of its own: either can be unmapped first, and the memory stays pinned and charged until the last
+ * one is gone.
+ *
+ * Errors: EINVAL (also: the range reaches out of the mapping, or it is not writable), EOVERFLOW,
+ * ENOENT (one of the IOASIDs, or nothing mapped there), EEXIST, ENOMEM, ENOSPC, EADDRNOTAVAIL.
+ */
+struct ioasid_copy {
+	__u32 size;
+	__u32 flags;
+	__u32 ioasid;
+	__u32 from_ioasid;
+	__aligned_u64 from_iova;
+	__aligned_u64 length;
+	__aligned_u64 iova;
+	__aligned_u64 out_iova;
+	struct ioasid_range out_range;
+};
+#define IOASID_COPY _IO(IOASID_IOC_TYPE, IOASID_CMD_COPY)
+
+/**
+ * struct ioasid_map_file - ioctl(IOASID_MAP_FILE), on /dev/ioasid
+ * @size: sizeof(struct ioasid_map_file)
+ * @flags: bits of &enum ioasid_map_flags; at least one of READ and WRITE
+ * @ioasid: the address space
+ * @fd: file of shared memory: memfd, tmpfs or hugetlbfs; open for reading, and for writing with
+ *	IOASID_MAP_WRITE
+ * @offset: first byte in the file, a multiple of the alignment
+ * @length: bytes, a multiple of the alignment, not 0, not beyond the end of the file
+ * @iova: with IOASID_MAP_FIXED_IOVA where to map, a multiple of the alignment; else must be 0
+ * @out_iova: where it was mapped
+ * @out_range: as in &struct ioasid_map, as are the following
+ * @out_locked_bytes: see there
+ * @out_wanted_bytes: see there
+ * @out_locked_limit_bytes: see there
+ *
+ * IOASID_MAP for memory that need not be mapped into the process. It is independent of any memory
+ * mapping of the file, and of the descriptor, once this has returned.
+ *
+ * Errors: as IOASID_MAP; EBADF; EOPNOTSUPP also for files of another kind, and on kernels without
+ * IOASID_CAP_MAP_FILE; EFAULT also beyond the end of the file, without the right to write, and for
+ * writing to a file that is sealed against it.
+ */
+struct ioasid_map_file {
+	__u32 size;
+	__u32 flags;
+	__u32 ioasid;
+	__s32 fd;
+	__aligned_u64 offset;
+	__aligned_u64 length;
+	__aligned_u64 iova;
+	__aligned_u64 out_iova;
+	struct ioasid_range out_range;
+	__aligned_u64 out_locked_bytes;
+	__aligned_u64 out_wanted_bytes;
+	__aligned_u64 out_locked_limit_bytes;
+};
+#define IOASID_MAP_FILE _IO(IOASID_IOC_TYPE, IOASID_CMD_MAP_FILE)
+
+/**
+ * struct ioasid_sync - ioctl(IOASID_SYNC), on /dev/ioasid
+ * @size: sizeof(struct ioasid_sync)
+ * @flags: must be 0
+ * @ioasid: the address space
+ * @__reserved: must be 0
+ *
+ * Wait until no device reaches what was unmapped, and give that memory back. Only IOASIDs with
+ * IOASID_ALLOC_DEFERRED_FLUSH have any; for others there is nothing to do.
+ *
+ * Errors: ENOENT.
+ */
+struct ioasid_sync {
+	__u32 size;
+	__u32 flags;
+	__u32 ioasid;
+	__u32 __reserved;
+};
+#define IOASID_SYNC _IO(IOASID_IOC_TYPE, IOASID_CMD_SYNC)
+
+/**
+ * enum ioasid_batch_op - &ioasid_batch_entry.op
+ * @IOASID_BATCH_MAP: as IOASID_MAP, with @start as the user address
+ * @IOASID_BATCH_UNMAP: as IOASID_UNMAP; @start and @from_ioasid must be 0
+ * @IOASID_BATCH_COPY: as IOASID_COPY, with @start as the IOVA to copy from
+ */
+enum ioasid_batch_op {
+	IOASID_BATCH_MAP = 0,
+	IOASID_BATCH_UNMAP = 1,
+	IOASID_BATCH_COPY = 2,
+};
+
+/**
+ * struct ioasid_batch_entry - one of the calls of a batch
+ * @op: one of &enum ioasid_batch_op
+ * @flags: those of the call
+ * @ioasid: the address space
+ * @from_ioasid: for COPY; else must be 0
+ * @start: see @op
+ * @length: bytes
+ * @iova: as in the call
+ * @out_iova: for MAP and COPY where it was mapped; written when the entry has been done
+ */
+struct ioasid_batch_entry {
+	__u32 op;
+	__u32 flags;
+	__u32 ioasid;
+	__u32 from_ioasid;
+	__aligned_u64 start;
+	__aligned_u64 length;
+	__aligned_u64 iova;
+	__aligned_u64 out_iova;
+};
+
+/**
+ * struct ioasid_batch - ioctl(IOASID_BATCH), on /dev/ioasid
+ * @size: sizeof(struct ioasid_batch)
+ * @flags: must be 0
+ * @entries: pointer to an array of &struct ioasid_batch_entry
+ * @num_entries: entries in the array
+ * @entry_size: sizeof(struct ioasid_batch_entry)
+ * @out_num_done: how many entries were done; after an error the number of the one that failed
+ * @out_reserved: 0
+ * @out_range: of the entry that failed, as in its call, as are the following
+ * @out_locked_bytes: see IOASID_MAP
+ * @out_wanted_bytes: see IOASID_MAP
+ * @out_locked_limit_bytes: see IOASID_MAP
+ *
+ * Make many calls in one. Entries are done in order. The first that fails ends the batch: those
+ * before it are done, it and those after it have changed nothing. Invalidation is shared: when the
+ * batch returns no device reaches what it unmapped (unless the IOASID defers that), and it took one
+ * invalidation for all unmapped entries in a row on the same IOASID, not one for each.
+ *
+ * Errors: EINVAL for another @entry_size, EOPNOTSUPP for an unknown op, EFAULT, and those of the
+ * entries.
+ */
+struct ioasid_batch {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 entries;
+	__u32 num_entries;
+	__u32 entry_size;
+	__u32 out_num_done;
+	__u32 out_reserved;
+	struct ioasid_range out_range;
+	__aligned_u64 out_locked_bytes;
+	__aligned_u64 out_wanted_bytes;
+	__aligned_u64 out_locked_limit_bytes;
+};
+#define IOASID_BATCH _IO(IOASID_IOC_TYPE, IOASID_CMD_BATCH)
 
 /* Bytes of a name, the terminating zero included; a longer name is cut. */
 #define IOASID_NAME_SIZE 64

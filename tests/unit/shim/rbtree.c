@@ -120,6 +120,37 @@ void rb_erase_augmented(struct rb_node *node, struct rb_root *root,
 	augment->propagate(node->shim_parent, NULL);
 }
 
+static void shim_ignore(struct rb_node *one, struct rb_node *other)
+{
+	(void)one;
+	(void)other;
+}
+
+static const struct rb_augment_callbacks shim_no_summaries = {
+	.propagate = shim_ignore,
+	.copy = shim_ignore,
+	.rotate = shim_ignore,
+};
+
+void rb_insert_color(struct rb_node *node, struct rb_root *root)
+{
+	rb_insert_augmented(node, root, &shim_no_summaries);
+}
+
+void rb_erase(struct rb_node *node, struct rb_root *root)
+{
+	rb_erase_augmented(node, root, &shim_no_summaries);
+}
+
+struct rb_node *rb_first(const struct rb_root *root)
+{
+	struct rb_node *node = root->rb_node;
+
+	while (node && node->rb_left)
+		node = node->rb_left;
+	return node;
+}
+
 struct rb_node *rb_last(const struct rb_root *root)
 {
 	struct rb_node *node = root->rb_node;

@@ -36,6 +36,10 @@ struct rb_root {
 
 void rb_link_node(struct rb_node *node, struct rb_node *parent, struct rb_node **link);
 
+void rb_insert_color(struct rb_node *node, struct rb_root *root);
+void rb_erase(struct rb_node *node, struct rb_root *root);
+
+struct rb_node *rb_first(const struct rb_root *root);
 struct rb_node *rb_last(const struct rb_root *root);
 struct rb_node *rb_next(const struct rb_node *node);
 struct rb_node *rb_prev(const struct rb_node *node);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The emulator, asked by a test: to plug a device in, to pull one out. The line is /dev/ttyS2, at
+ * whose other end is QEMU's monitor (tests/vm/boot). Every wait has an end; what cannot be done
+ * fails the test.
+ *
+ * Two processes may ask at a time. Devices that were plugged in go again with host_unplug_all(),
+ * which a test that plugs calls first: the one before it may have failed half-way.
+ */
+#ifndef IOASID_TEST_HOST_H
+#define IOASID_TEST_HOST_H
+
+#include <stdbool.h>
+
+/* Where a device behind the root port appears, and its second function. */
+#define HOT "0000:01:00.0"
+#define HOT_1 "0000:01:00.1"
+
+/* Behind the bridge of the profiles that have one: two that are always there, and a free place. */
+#define BRIDGED_0 "0000:02:01.0"
+#define BRIDGED_1 "0000:02:02.0"
+#define BRIDGED_NEW "0000:02:03.0"
+
+/* A command of the human monitor. The answer, which is empty when all went well. */
+const char *host_monitor(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Plug in a device, as QEMU's -device has it, without its id, which is made from @device: where the
+ * guest will have it. A function other than 0 appears with function 0, so that comes last.
+ */
+void host_plug(const char *device, const char *what);
+void host_wait_there(const char *device);
+
+/* Ask for it back (as the button at a slot does), and wait until the guest has given it. */
+void host_unplug(const char *device);
+
+/* Only ask, and only wait. */
+void host_unplug_start(const char *device);
+void host_wait_gone(const char *device);
+
+/* Whatever was plugged in. */
+void host_unplug_all(void);
+
+/* An edu behind the root port, and it is there. */
+void host_plug_edu(void);
+
+#endif
