@@ -4,10 +4,10 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
 # The scripts below take these from the environment.
-export K P T V VM_TIMEOUT VM_PARALLEL VM_ACCEL
+export K P T V RECORD VM_TIMEOUT VM_PARALLEL VM_ACCEL
 
 .DEFAULT_GOAL := modules
-.PHONY: modules tests unit lint format check check-dkms demo vm deps clean help
+.PHONY: modules tests unit lint format check check-dkms demo bench vm deps clean help
 
 modules: ## build the modules for the running kernel, or KDIR=
 	@tests/vm/build-modules KDIR=$(KDIR)
@@ -17,6 +17,9 @@ check: deps ## unit tests, lint, and all tests in VMs; K= P= T= narrow it
 
 demo: deps ## boot a VM and show what the module does
 	@tests/vm/demo
+
+bench: deps ## measure against VFIO type1, in instructions; RECORD=1 keeps the ratios
+	@tests/bench/run
 
 vm: deps ## boot a VM with a shell on this terminal; K= P= choose it
 	@tests/vm/shell
