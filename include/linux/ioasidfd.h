@@ -57,8 +57,8 @@ struct ioasidfd_device_ops {
  * Context: probe(), with the device lock held. May sleep.
  * Return: the device or an ERR_PTR: -ENOMEM.
  */
-struct ioasidfd_device *ioasidfd_device_register(struct device *dev, const struct ioasidfd_device_ops *ops,
-						 void *private);
+struct ioasidfd_device *
+ioasidfd_device_register(struct device *dev, const struct ioasidfd_device_ops *ops, void *private);
 
 /**
  * ioasidfd_device_unregister() - the device goes away
@@ -110,7 +110,8 @@ long ioasidfd_device_ioctl(struct ioasidfd_device_file *file, unsigned int cmd, 
  *
  * Return: EPOLLHUP | EPOLLERR when the device is gone, else 0.
  */
-__poll_t ioasidfd_device_poll(struct ioasidfd_device_file *file, struct file *filp, poll_table *wait);
+__poll_t ioasidfd_device_poll(struct ioasidfd_device_file *file, struct file *filp,
+			      poll_table *wait);
 
 /**
  * ioasidfd_device_is_bound() - is the device bound through this file, now?

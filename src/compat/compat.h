@@ -16,7 +16,7 @@
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
-#error "ioasidfd needs Linux 6.1 or later: DMA ownership and driver_managed_dma are not complete before it."
+#error "ioasidfd needs Linux 6.1 or later: DMA ownership is not complete before it."
 #endif
 
 /**

@@ -21,7 +21,7 @@ static u32 input_size(const struct ioctl_op *op)
 	return op->out_end == op->size ? op->out_start : op->size;
 }
 
-/* What user space did not have when it was compiled is zero, and so has to be what we do not have. */
+/* Members that a newer user space has and we do not know must be zero. */
 static int check_tail(const struct ioctl_call *call)
 {
 	u32 size = call->op->size;

@@ -61,6 +61,7 @@ struct mapping {
 	bool stuck;
 	struct pins pins;
 };
+
 static_assert(sizeof(struct mapping) <= 128);
 
 static struct kmem_cache *mapping_cache;
@@ -118,6 +119,7 @@ void mapping_set_next(struct mapping *mapping, struct mapping *next)
 /* What of the mapping is in the page tables. */
 static u64 nr_pages_in_tables(const struct mapping *mapping)
 {
+	/* Pairs with settle(). */
 	switch (smp_load_acquire(&mapping->state)) {
 	case MAPPING_MAKING:
 		return mapping->nr_made;

@@ -78,14 +78,25 @@ static int by_group(const void *left, const void *right)
 	return difference ?: strcmp(dev_name(a->dev), dev_name(b->dev));
 }
 
+/*
+ * Names may hold anything, and processes give themselves theirs: what would end a word is escaped.
+ */
+static void show_name(struct seq_file *seq, const char *key, const void *name)
+{
+	seq_printf(seq, " %s=", key);
+	seq_escape(seq, name, " \t\n\\");
+}
+
 static void show_driver(struct seq_file *seq, struct device *dev)
 {
 	device_lock(dev);
-	if (dev->driver)
-		seq_printf(seq, " device=%s driver=%s dma=%s\n", dev_name(dev), dev->driver->name,
+	show_name(seq, "device", dev_name(dev));
+	if (dev->driver) {
+		show_name(seq, "driver", dev->driver->name);
+		seq_printf(seq, " dma=%s",
 			   bus_driver_manages_dma(dev) ? "driver-managed" : "kernel");
-	else
-		seq_printf(seq, " device=%s\n", dev_name(dev));
+	}
+	seq_putc(seq, '\n');
 	device_unlock(dev);
 }
 
@@ -99,13 +110,22 @@ static void show_time(struct seq_file *seq, u64 time_ns)
 
 static void show_context(struct seq_file *seq, const struct ioasid_device_owner *owner)
 {
-	seq_printf(seq, " pid=%u command=%s%s\n", owner->out_pid, owner->out_command,
-		   owner->out_owner_flags & IOASID_OWNER_CLOSED ? " closed" : "");
+	seq_printf(seq, " pid=%u", owner->out_pid);
+	show_name(seq, "command", owner->out_command);
+	seq_puts(seq, owner->out_owner_flags & IOASID_OWNER_CLOSED ? " closed\n" : "\n");
 	if (!owner->out_num_refused)
 		return;
-	seq_printf(seq, " refused=%llu last_device=%s last_driver=%s", owner->out_num_refused,
-		   owner->out_refused_device, owner->out_refused_driver);
+	seq_printf(seq, " refused=%llu", owner->out_num_refused);
+	show_name(seq, "last_device", owner->out_refused_device);
+	show_name(seq, "last_driver", owner->out_refused_driver);
 	show_time(seq, owner->out_refused_time_ns);
+}
+
+static void show_blocker(struct seq_file *seq, const struct ioasid_device_owner *owner)
+{
+	show_name(seq, "device", owner->out_device);
+	show_name(seq, "driver", owner->out_driver);
+	seq_putc(seq, '\n');
 }
 
 static void show_owner(struct seq_file *seq, struct iommu_group *group)
@@ -125,7 +145,7 @@ static void show_owner(struct seq_file *seq, struct iommu_group *group)
 	if (owner.out_owner == IOASID_OWNER_CONTEXT)
 		show_context(seq, &owner);
 	else if (owner.out_device[0])
-		seq_printf(seq, " device=%s driver=%s\n", owner.out_device, owner.out_driver);
+		show_blocker(seq, &owner);
 	else
 		seq_putc(seq, '\n');
 }

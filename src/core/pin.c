@@ -26,6 +26,7 @@ struct pin_block {
 	unsigned long nr;
 	struct pin_run run[BLOCK_RUNS];
 };
+
 static_assert(sizeof(struct pin_block) <= PAGE_SIZE);
 static_assert(sizeof(struct pin_run) == 8);
 

@@ -152,6 +152,7 @@ static void platform_stub_remove(struct platform_device *pdev)
 	reset_control_put(stub->reset);
 	kfree(stub);
 }
+
 COMPAT_PLATFORM_REMOVE(platform_stub_remove)
 
 static struct platform_driver platform_stub_driver = {

@@ -40,7 +40,7 @@ int main(int argc, char **argv)
 		else if (!strcmp(what, "trace") && argc == 4)
 			run_trace(backends[i], argv[3]);
 		else
-			die("costs [BACKEND] | counts [BACKEND] | memory [BACKEND] | trace BACKEND WORKLOAD");
+			die("costs|counts|memory [BACKEND] | trace BACKEND WORKLOAD");
 	}
 	return 0;
 }

@@ -76,7 +76,6 @@ static bool find(u64 length, u64 align, u64 phase, u64 floor, u64 *start)
 #define found(length, align, phase, floor, expected)                                             \
 	do {                                                                                     \
 		u64 found_start = 0;                                                             \
-                                                                                                 \
 		ck_assert_msg(find(length, align, phase, floor, &found_start), "found nothing"); \
 		ck_assert_uint_eq(found_start, expected);                                        \
 	} while (0)
@@ -84,7 +83,6 @@ static bool find(u64 length, u64 align, u64 phase, u64 floor, u64 *start)
 #define not_found(length, align, phase, floor)                                                 \
 	do {                                                                                   \
 		u64 found_start = 0;                                                           \
-                                                                                               \
 		ck_assert_msg(!find(length, align, phase, floor, &found_start), "found %#llx", \
 			      found_start);                                                    \
 	} while (0)

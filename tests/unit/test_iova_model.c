@@ -70,7 +70,6 @@ struct model {
 	do {                                                                           \
 		if (!(condition)) {                                                    \
 			char require_text[200];                                        \
-                                                                                       \
 			snprintf(require_text, sizeof(require_text), __VA_ARGS__);     \
 			ck_abort_msg("%s: %s (IOASIDFD_SEED=%llu, step %d)", __func__, \
 				     require_text, unit_seed(), (model)->step);        \
@@ -457,7 +456,7 @@ static void step(struct model *model)
 		step_ask_windows(model);
 		break;
 	default:
-		/* Before the first search a map keeps no gaps: let each live for a while like that. */
+		/* Before the first search a map keeps no gaps: let each live for a while so. */
 		if (model->step % STEPS_OF_A_MAP >= model->first_search)
 			step_find(model);
 	}

@@ -6,18 +6,20 @@
 #define UNIT_SAME_TYPE(a, b) \
 	_Static_assert(__builtin_types_compatible_p(__typeof__(a), __typeof__(b)), "mixed types")
 
-#define min(a, b) ({				\
-	__typeof__((a) + 0) unit_a = (a);	\
-	__typeof__((b) + 0) unit_b = (b);	\
-	UNIT_SAME_TYPE(unit_a, unit_b);		\
-	unit_a < unit_b ? unit_a : unit_b;	\
-})
+#define min(a, b)                                  \
+	({                                         \
+		__typeof__((a) + 0) unit_a = (a);  \
+		__typeof__((b) + 0) unit_b = (b);  \
+		UNIT_SAME_TYPE(unit_a, unit_b);    \
+		unit_a < unit_b ? unit_a : unit_b; \
+	})
 
-#define max(a, b) ({				\
-	__typeof__((a) + 0) unit_a = (a);	\
-	__typeof__((b) + 0) unit_b = (b);	\
-	UNIT_SAME_TYPE(unit_a, unit_b);		\
-	unit_a > unit_b ? unit_a : unit_b;	\
-})
+#define max(a, b)                                  \
+	({                                         \
+		__typeof__((a) + 0) unit_a = (a);  \
+		__typeof__((b) + 0) unit_b = (b);  \
+		UNIT_SAME_TYPE(unit_a, unit_b);    \
+		unit_a > unit_b ? unit_a : unit_b; \
+	})
 
 #endif

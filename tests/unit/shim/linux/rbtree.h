@@ -26,7 +26,7 @@ struct rb_root {
 	struct rb_node *rb_node;
 };
 
-#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 #define RB_ROOT ((struct rb_root){ NULL })
 #define RB_EMPTY_ROOT(root) (!(root)->rb_node)
