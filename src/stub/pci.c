@@ -2,8 +2,9 @@
 /*
  * PCI stub driver, see pci.h.
  *
- * Bus mastering is on exactly while the device is bound to a context: before, its DMA would reach
- * the kernel's default address space, which often is all of memory.
+ * Bus mastering is on exactly while the device is bound to a context, and its interrupt line is
+ * off: before, its DMA would reach the kernel's default address space, which often is all of
+ * memory.
  */
 #include <linux/pci.h>
 #include <linux/slab.h>
@@ -29,6 +30,8 @@ static int pci_stub_enable(void *private)
 	rc = pci_enable_device(stub->pdev);
 	if (rc)
 		return rc;
+	/* User space has no handler for the line, and others may share it. */
+	pci_intx(stub->pdev, 0);
 	pci_set_master(stub->pdev);
 	node_grant_access(stub->node);
 	return 0;

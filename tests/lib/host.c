@@ -228,7 +228,7 @@ void host_plug_edu(void)
 
 void host_unplug_all(void)
 {
-	static const char *const places[] = { HOT, HOT_1, BRIDGED_NEW };
+	static const char *const places[] = { HOT, HOT_1 };
 	long end = now_ms() + PATIENCE_MS;
 	unsigned int i;
 
@@ -245,4 +245,36 @@ void host_unplug_all(void)
 			first = false;
 		}
 	}
+}
+
+#define ROOT_PORT "0000:00:08.0"
+#define CAPABILITIES 0x34
+#define CAPABILITY_EXPRESS 0x10
+#define SLOT_CONTROL 0x18
+#define SLOT_POWER_OFF 0x400
+
+/* The place of the slot's registers in the port's configuration space. */
+static int find_slot_control(void)
+{
+	int at = pci_config16(ROOT_PORT, CAPABILITIES) & 0xfc, left;
+
+	for (left = 48; at && left; left--) {
+		uint16_t header = pci_config16(ROOT_PORT, at);
+
+		if ((header & 0xff) == CAPABILITY_EXPRESS)
+			return at + SLOT_CONTROL;
+		at = header >> 8 & 0xfc;
+	}
+	test_fail(ROOT_PORT " has no slot");
+}
+
+void host_slot_power(bool on)
+{
+	int at = find_slot_control(), fd;
+	uint16_t control = pci_config16(ROOT_PORT, at);
+
+	control = on ? control & ~SLOT_POWER_OFF : control | SLOT_POWER_OFF;
+	fd = open("/sys/bus/pci/devices/" ROOT_PORT "/config", O_RDWR | O_CLOEXEC);
+	test_require(fd >= 0 && pwrite(fd, &control, 2, at) == 2, ROOT_PORT ": %m");
+	close(fd);
 }

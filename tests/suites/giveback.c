@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Return to the kernel: whatever a program was doing with its device, and however it ended, the
+ * ordinary driver probes and works. And then back to a program again.
+ */
+#include <limits.h>
+
+#include "../clients/lib/disk_pattern.h"
+#include "../clients/lib/nvme.h"
+#include "call.h"
+#include "chance.h"
+#include "edu.h"
+#include "nic.h"
+#include "ordinary.h"
+#include "process.h"
+#include "sysfs.h"
+#include "test.h"
+
+/* How a device leaves its program. The last two are done to the program by somebody else. */
+static const char *const ways[] = {
+	"unbind", "close", "close, context first", "kill -9", "driver unbound", "device removed",
+};
+
+enum way {
+	WAY_UNBIND,
+	WAY_CLOSE,
+	WAY_CONTEXT_FIRST,
+	WAY_KILL,
+	WAY_DRIVER,
+	WAY_REMOVE
+};
+
+/**
+ * struct user - the program that has the device, in a process of its own
+ * @client: device and address space
+ * @nvme: if it is that
+ * @nic: likewise
+ * @data: where the disk is read to
+ */
+struct user {
+	struct client client;
+	struct nvme nvme;
+	struct nic nic;
+	struct dma_buffer data;
+};
+
+/**
+ * struct kind - a device, its ordinary driver, and what a program can do to it
+ * @device: PCI name
+ * @driver: the ordinary driver
+ * @works: that it does
+ * @start: take the device into use, and see it work
+ * @worst: of a table of states, leave it in this one
+ * @go_on: a little more of the same, called over and over
+ * @running: offset of a register that a reset clears
+ */
+struct kind {
+	const char *device;
+	const char *driver;
+	void (*works)(const char *device);
+	void (*start)(struct user *user);
+	void (*worst)(struct user *user, int state);
+	void (*go_on)(struct user *user);
+	unsigned int running;
+};
+
+#define must(call) test_require(!(call), "%s", #call)
+
+/* The disk */
+
+enum disk_state {
+	DISK_IDLE,
+	DISK_QUEUES,
+	DISK_COMMANDS,
+	DISK_FATAL,
+	DISK_SHUTDOWN,
+	DISK_DISALLOWED,
+	DISK_FREED
+};
+
+static const struct test_row disk_states[] = {
+	[DISK_IDLE] = { "stopped", "" },
+	[DISK_QUEUES] = { "queues programmed", "" },
+	[DISK_COMMANDS] = { "commands outstanding", "" },
+	[DISK_FATAL] = { "controller failed", "" },
+	[DISK_SHUTDOWN] = { "shutdown begun", "" },
+	[DISK_DISALLOWED] = { "commands outstanding, disallowed", "" },
+	[DISK_FREED] = { "commands outstanding, freed", "" },
+};
+
+#define OUTSTANDING (NVME_QUEUE_DEPTH - 2)
+#define ASYNC_EVENT_REQUEST 0x0c
+#define NOWHERE 0x7fff0000ull
+
+static void disk_read(struct user *user)
+{
+	uint8_t expected[DISK_PATTERN_BLOCK_SIZE];
+	uint64_t block = chance(32768);
+
+	must(nvme_read(&user->nvme, block, 1, user->data.iova));
+	disk_pattern_fill(block, expected);
+	test_require(!memcmp(user->data.data, expected, sizeof(expected)),
+		     "our own driver reads block %llu wrongly", (unsigned long long)block);
+}
+
+static void disk_start(struct user *user)
+{
+	struct nvme *nvme = &user->nvme;
+
+	must(nvme_open(nvme, &user->client));
+	must(client_allow(&user->client));
+	must(nvme_start(nvme));
+	must(nvme_identify(nvme));
+	must(nvme_create_queues(nvme));
+	must(dma_alloc(&user->data, nvme->max_transfer));
+	must(dma_map(&user->client, &user->data));
+	disk_read(user);
+}
+
+/* As large as can be, and does not wait for the end. */
+static void disk_read_start(struct user *user)
+{
+	uint32_t count = user->nvme.max_transfer / DISK_PATTERN_BLOCK_SIZE;
+
+	nvme_try_read(&user->nvme, chance(16) * count, count, user->data.iova, 0);
+}
+
+static void disk_commands(struct user *user)
+{
+	struct nvme_command event = { .opcode = ASYNC_EVENT_REQUEST };
+	int i;
+
+	/* This one is answered when something happens, so never. */
+	nvme_execute(&user->nvme, &user->nvme.admin, &event, 0);
+	for (i = 0; i < OUTSTANDING; i++)
+		disk_read_start(user);
+}
+
+/* A queue where nothing is. */
+static void disk_fail(struct user *user)
+{
+	struct nvme *nvme = &user->nvme;
+	struct nvme_command identify = { .opcode = NVME_ADMIN_IDENTIFY };
+	uint64_t end = nvme_now_ms() + NVME_TIMEOUT_MS;
+
+	nvme->admin.commands.iova = NOWHERE;
+	must(nvme_start(nvme));
+	nvme_execute(nvme, &nvme->admin, &identify, 0);
+	while (!(nvme_read32(nvme, NVME_REG_CSTS) & NVME_CSTS_FATAL))
+		test_require(nvme_now_ms() < end, "the controller does not fail");
+}
+
+static void disk_worst(struct user *user, int state)
+{
+	struct nvme *nvme = &user->nvme;
+
+	switch ((enum disk_state)state) {
+	case DISK_IDLE:
+		must(nvme_stop(nvme));
+		break;
+	case DISK_QUEUES:
+		break;
+	case DISK_COMMANDS:
+		disk_commands(user);
+		break;
+	case DISK_FATAL:
+		disk_fail(user);
+		break;
+	case DISK_SHUTDOWN:
+		disk_commands(user);
+		nvme_write32(nvme, NVME_REG_CC, nvme_read32(nvme, NVME_REG_CC) | NVME_CC_SHUTDOWN);
+		break;
+	case DISK_DISALLOWED:
+		disk_commands(user);
+		must(client_disallow(&user->client));
+		break;
+	case DISK_FREED:
+		disk_commands(user);
+		must(client_free(&user->client));
+		break;
+	}
+}
+
+static void disk_go_on(struct user *user)
+{
+	uint32_t count = user->nvme.max_transfer / DISK_PATTERN_BLOCK_SIZE;
+
+	nvme_try_read(&user->nvme, chance(16) * count, count, user->data.iova, 2);
+}
+
+static const struct kind disk = {
+	.device = NVME,
+	.driver = "nvme",
+	.works = ordinary_disk_works,
+	.start = disk_start,
+	.worst = disk_worst,
+	.go_on = disk_go_on,
+	.running = NVME_REG_CC,
+};
+
+/* The network */
+
+/*
+ * Raised interrupts are none of these states: QEMU 7.2 dies (an assertion in e1000e_core.c) when
+ * the ordinary driver sets up MSI-X while it delays one.
+ */
+enum link_state {
+	LINK_IDLE,
+	LINK_RINGS
+};
+
+static const struct test_row link_states[] = {
+	[LINK_IDLE] = { "untouched", "" },
+	[LINK_RINGS] = { "rings running", "" },
+};
+
+static void link_start(struct user *user)
+{
+	must(nic_open(&user->nic, &user->client));
+	must(client_allow(&user->client));
+}
+
+static void link_worst(struct user *user, int state)
+{
+	int i;
+
+	if (state == LINK_IDLE)
+		return;
+	nic_start(&user->nic);
+	for (i = 0; i < 8; i++)
+		nic_send(&user->nic);
+}
+
+static void link_go_on(struct user *user)
+{
+	nic_send(&user->nic);
+	usleep(500);
+}
+
+static const struct kind network = {
+	.device = E1000E,
+	.driver = "e1000e",
+	.works = ordinary_link_works,
+	.start = link_start,
+	.worst = link_worst,
+	.go_on = link_go_on,
+	.running = NIC_RECEIVE_CONTROL,
+};
+
+/* The program */
+
+/* The registers went: what is open stays open. */
+static void __attribute__((noreturn)) stay(int signal __attribute__((unused)))
+{
+	for (;;)
+		pause();
+}
+
+static void unmap_registers(struct user *user)
+{
+	client_unmap_registers(&user->nvme.registers);
+	client_unmap_registers(&user->nic.registers);
+}
+
+static void leave(struct user *user, enum way way)
+{
+	switch (way) {
+	case WAY_UNBIND:
+		must(client_unbind(&user->client));
+		break;
+	case WAY_CLOSE:
+		unmap_registers(user);
+		close(user->client.device_fd);
+		break;
+	case WAY_CONTEXT_FIRST:
+		unmap_registers(user);
+		close(user->client.context_fd);
+		close(user->client.device_fd);
+		break;
+	default:
+		break;
+	}
+}
+
+static void __attribute__((noreturn))
+be_user(const struct kind *kind, int state, enum way way, struct gate *left)
+{
+	struct user user = { 0 };
+
+	signal(SIGBUS, stay);
+	must(client_open(&user.client, kind->device));
+	must(client_alloc(&user.client));
+	must(client_bind(&user.client));
+	kind->start(&user);
+	kind->worst(&user, state);
+	leave(&user, way);
+	gate_open(left);
+	while (way >= WAY_KILL && state)
+		kind->go_on(&user);
+	stay(0);
+}
+
+/* What a register holds, seen past the module. */
+static uint32_t register_of(const char *device, unsigned int offset)
+{
+	char path[PATH_MAX];
+	volatile uint32_t *page;
+	uint32_t value;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource0", device);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	test_require(fd >= 0, "%s: %m", path);
+	page = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	test_require(page != MAP_FAILED, "mmap of %s: %m", path);
+	value = page[offset / 4];
+	munmap((void *)page, PAGE);
+	close(fd);
+	return value;
+}
+
+static int enable_count(const char *device)
+{
+	char path[PATH_MAX], text[20];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/enable", device);
+	file_read(path, text, sizeof(text));
+	return atoi(text);
+}
+
+/* QEMU's other kinds of reset are none. */
+static bool function_level_reset(const char *device)
+{
+	char path[PATH_MAX], text[100];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset_method", device);
+	file_read(path, text, sizeof(text));
+	return strstr(text, "flr");
+}
+
+/* Still with the stub driver, and nobody's: stopped, and as new if it can be reset. */
+static void check_stopped(const struct kind *kind)
+{
+	int fd = stub_open(kind->device);
+	uint64_t can = ok_dev_info(fd).out_capabilities;
+
+	ck_assert_uint_eq(ok_dev_owner(fd).out_owner, IOASID_OWNER_NONE);
+	ck_assert(!pci_bus_master(kind->device));
+	ck_assert_int_eq(enable_count(kind->device), 0);
+	close(fd);
+	if (!function_level_reset(kind->device))
+		return;
+	ck_assert(can & IOASID_DEVICE_CAP_RESET);
+	ck_assert_uint_eq(register_of(kind->device, kind->running), 0);
+}
+
+static void back_to_kernel(const struct kind *kind, enum way way, pid_t pid)
+{
+	switch (way) {
+	case WAY_KILL:
+		usleep(chance(50000));
+		kill(pid, SIGKILL);
+		child_join_killed(pid);
+		check_stopped(kind);
+		break;
+	case WAY_DRIVER:
+		usleep(chance(50000));
+		break;
+	case WAY_REMOVE:
+		usleep(chance(50000));
+		pci_remove(kind->device);
+		pci_rescan();
+		break;
+	default:
+		check_stopped(kind);
+	}
+	/* After a rescan it bound by itself; it probes in the background, do not disturb. */
+	if (way != WAY_REMOVE)
+		pci_give_back(kind->device, kind->driver);
+	ck_assert_str_eq(pci_driver(kind->device), kind->driver);
+	kind->works(kind->device);
+}
+
+static void there_and_back(const struct kind *kind, int state, enum way way)
+{
+	struct gate left;
+	pid_t pid;
+
+	fprintf(stderr, "giveback: %s, %s\n", kind->device, ways[way]);
+	stub_node(kind->device);
+	gate_init(&left);
+	pid = child_fork();
+	if (!pid)
+		be_user(kind, state, way, &left);
+	gate_wait(&left);
+	back_to_kernel(kind, way, pid);
+	if (way != WAY_KILL) {
+		kill(pid, SIGKILL);
+		child_join_killed(pid);
+		/* What it had open was no longer this device. */
+		ck_assert_str_eq(pci_driver(kind->device), kind->driver);
+		kind->works(kind->device);
+	}
+	close(left.fd[0]);
+	close(left.fd[1]);
+}
+
+static void every_way(const struct kind *kind, int state)
+{
+	unsigned int way;
+
+	chance_seed();
+	for (way = 0; way < ARRAY_SIZE(ways); way++)
+		there_and_back(kind, state, way);
+}
+
+IOASID_TEST(giveback, disk, TEST_ROWS(disk_states), .needs = NEEDS_BIND " nvme", .timeout = 180)
+{
+	every_way(&disk, row);
+}
+
+IOASID_TEST(giveback, network, TEST_ROWS(link_states), .needs = NEEDS_BIND, .timeout = 180)
+{
+	every_way(&network, row);
+}
+
+#define COMMAND_INTX_DISABLE 0x400
+#define STATUS_INTX 0x08
+#define EDU_RAISE 0x60
+
+/*
+ * A program cannot take its device's interrupts, and it can raise them: on a line that devices of
+ * the kernel share, and that nobody would ever acknowledge, not even when the program is gone.
+ */
+IOASID_TEST(giveback, interrupt_line, .needs = NEEDS_BIND)
+{
+	struct rig rig;
+
+	rig_open(&rig, EDU);
+	rig.edu.bar[EDU_RAISE / 4] = 1;
+	ck_assert(pci_config16(EDU, 6) & STATUS_INTX);
+	ck_assert(pci_config16(EDU, 4) & COMMAND_INTX_DISABLE);
+	edu_unbind(&rig.edu);
+	ck_assert(pci_config16(EDU, 4) & COMMAND_INTX_DISABLE);
+}
+
+/* Any state, any way, many times. */
+IOASID_TEST(giveback, many_rounds, .needs = NEEDS_BIND " nvme", .timeout = 300)
+{
+	int i;
+
+	chance_seed();
+	for (i = 0; i < 8; i++) {
+		there_and_back(&disk, chance(ARRAY_SIZE(disk_states)), chance(ARRAY_SIZE(ways)));
+		there_and_back(&network, chance(ARRAY_SIZE(link_states)), chance(ARRAY_SIZE(ways)));
+	}
+}
