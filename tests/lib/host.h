@@ -17,8 +17,8 @@
 #define HOT_1 "0000:01:00.1"
 
 /*
- * Behind the bridge of the profiles that have one: two that are always there, and a free place. What
- * is plugged in there stays: when one of several devices behind a bridge goes, the VT-d driver
+ * Behind the bridge of the profiles that have one: two that are always there, and a free place.
+ * What is plugged in there stays: when one of several devices behind a bridge goes, the VT-d driver
  * forgets the requester that stands for all of them, and 6.1 corrupts its lists.
  */
 #define BRIDGED_0 "0000:02:01.0"

@@ -124,9 +124,8 @@ static void area_check(const uint64_t *area, const char *when)
 
 	for (i = 0; i < AREA_WORDS; i++)
 		if (area[i] != area_word(i))
-			test_fail("after '%s' (IOASIDFD_SEED=%llu): byte %zu of another process "
-				  "changed",
-				  when, (unsigned long long)chance_seed(), i * 8);
+			test_fail("after '%s' (IOASIDFD_SEED=%llu): foreign byte %zu changed", when,
+				  (unsigned long long)chance_seed(), i * 8);
 }
 
 /* One that an IOVA can be. */

@@ -547,8 +547,8 @@ IOASID_TEST(hotplug, behind_a_bridge, .needs = NEEDS_GROUP " bridge nvme")
 }
 
 /*
- * A device that is plugged in next to an owned one, behind a bridge. The kernel has a driver for it,
- * and tries it first thing.
+ * A device that is plugged in next to an owned one, behind a bridge. The kernel has a driver for
+ * it, and tries it first thing.
  */
 IOASID_TEST(hotplug, neighbour_joins, .needs = NEEDS_GROUP " bridge hotplug")
 {

@@ -193,7 +193,8 @@ struct ioasid_free {
 
 /**
  * enum ioasid_map_flags - bits of &ioasid_map.flags
- * @IOASID_MAP_READ: devices may read the memory
+ * @IOASID_MAP_READ: devices may read the memory. Some page-table formats cannot express memory that
+ *	is only written: there, IOASID_MAP_WRITE lets devices read as well
  * @IOASID_MAP_WRITE: devices may write the memory; the caller must be able to write it too
  * @IOASID_MAP_FIXED_IOVA: map at @iova; otherwise the kernel chooses
  */
