@@ -63,7 +63,8 @@ static int pin_for_reading(unsigned long va, int nr, struct page **pages)
 		return readable;
 	unpin_user_pages(pages, readable);
 	own = pin_user_pages_fast(va, readable, FOLL_LONGTERM | FOLL_WRITE | FOLL_FORCE, pages);
-	return own > 0 ? own : pin_user_pages_fast(va, readable, FOLL_LONGTERM, pages);
+	/* What comes after the first page may be private again. */
+	return own > 0 ? own : pin_user_pages_fast(va, 1, FOLL_LONGTERM, pages);
 }
 #else
 static int pin_for_reading(unsigned long va, int nr, struct page **pages)

@@ -9,6 +9,7 @@
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
+#include <linux/fs.h>
 #include <linux/highmem.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -309,28 +310,42 @@ static int pin_step(struct pin_buffer *buffer, u64 start, u64 nr)
 	return 0;
 }
 
-/* As many folios as there is room for; only the first and the last one may be used in part. */
+static void add_folios(struct pin_buffer *buffer, struct folio **folio, long nr, u64 first,
+		       u64 length)
+{
+	long i;
+
+	/* Only the first and the last one may be used in part. */
+	for (i = 0; i < nr; i++) {
+		u64 used = min((u64)folio_size(folio[i]) - first, length);
+
+		add_run(buffer, folio_pfn(folio[i]) + (first >> PAGE_SHIFT), used >> PAGE_SHIFT);
+		length -= used;
+		first = 0;
+	}
+}
+
+/*
+ * As many folios as there is room for. Sealing takes the inode's lock and fails while pages are
+ * pinned: so a file that is not sealed here cannot be before the pages are given back.
+ */
 static int pin_file_step(struct pin_buffer *buffer, u64 start, u64 nr)
 {
 	struct folio **folio = (struct folio **)buffer->page;
-	u64 first, end = start + (nr << PAGE_SHIFT);
-	long i, rc;
+	struct inode *inode = file_inode(buffer->file);
+	u64 first, length = nr << PAGE_SHIFT;
+	long rc;
 
-	rc = compat_pin_file(buffer->file, start, end - 1, folio, buffer->page_capacity, &first);
+	inode_lock_shared(inode);
+	rc = pins_check_file(buffer->file, buffer->pins->write);
+	if (!rc)
+		rc = compat_pin_file(buffer->file, start, start + length - 1, folio,
+				     buffer->page_capacity, &first);
+	inode_unlock_shared(inode);
 	if (rc <= 0)
 		return pin_errno(rc);
-	for (i = 0; i < rc; i++) {
-		u64 used = min((u64)folio_size(folio[i]) - first, end - start);
-
-		add_run(buffer, folio_pfn(folio[i]) + (first >> PAGE_SHIFT), used >> PAGE_SHIFT);
-		start += used;
-		first = 0;
-	}
-	/*
-	 * Sealing fails while pages are pinned, so this is the last moment at which it could have
-	 * come.
-	 */
-	return pins_check_file(buffer->file, buffer->pins->write);
+	add_folios(buffer, folio, rc, first, length);
+	return 0;
 }
 
 /* The most frequent map by far: one page. */
