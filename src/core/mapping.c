@@ -2,9 +2,10 @@
 /*
  * The mapping engine, see mapping.h.
  *
- * Long maps go in chunks. The first chunk reserves the whole IOVA range, so that everything about
- * the range is decided before most of the work is done; later chunks take the lock for reading
- * only, and only while they are put into the page tables, not while they are pinned.
+ * Long maps go in chunks. The whole IOVA range is reserved before the first page is pinned, so that
+ * everything about the range is decided before the work is done; chunks take the lock for reading
+ * only, and only while they are put into the page tables, not while they are pinned. Maps of a few
+ * pages are pinned first and then need the lock just once.
  */
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -381,9 +382,22 @@ static int pin_chunk(struct mapping *mapping, struct pin_buffer *buffer)
 	return rc ?: pin_buffer_reserve(buffer);
 }
 
-static int map_first_chunk(struct ioas *ioas, struct mapping *mapping,
-			   const struct map_request *request, struct pin_buffer *buffer,
-			   struct iova_range *range)
+static int place_only(struct ioas *ioas, struct mapping *mapping, const struct map_request *request,
+		      struct iova_range *range)
+{
+	struct mapping *flushed = NULL;
+	int rc;
+
+	down_write(&ioas->lock);
+	rc = place(ioas, mapping, request, range, &flushed);
+	up_write(&ioas->lock);
+	mapping_destroy_list(flushed);
+	return rc;
+}
+
+static int map_at_once(struct ioas *ioas, struct mapping *mapping,
+		       const struct map_request *request, struct pin_buffer *buffer,
+		       struct iova_range *range)
 {
 	struct mapping *flushed = NULL;
 	int rc = pin_chunk(mapping, buffer);
@@ -402,7 +416,7 @@ static int map_first_chunk(struct ioas *ioas, struct mapping *mapping,
 	return rc;
 }
 
-static int map_other_chunks(struct ioas *ioas, struct mapping *mapping, struct pin_buffer *buffer)
+static int map_chunks(struct ioas *ioas, struct mapping *mapping, struct pin_buffer *buffer)
 {
 	int rc;
 
@@ -475,10 +489,13 @@ struct mapping *mapping_begin(struct ioas *ioas, const struct map_request *reque
 	if (rc)
 		goto err_put;
 
-	rc = map_first_chunk(ioas, mapping, request, &buffer, &refusal->range);
+	if (pin_buffer_holds_all(&buffer))
+		rc = map_at_once(ioas, mapping, request, &buffer, &refusal->range);
+	else
+		rc = place_only(ioas, mapping, request, &refusal->range);
 	if (rc)
 		goto err_buffer;
-	rc = map_other_chunks(ioas, mapping, &buffer);
+	rc = map_chunks(ioas, mapping, &buffer);
 	pin_buffer_destroy(&buffer);
 	if (rc) {
 		mapping_abort(ioas, mapping);

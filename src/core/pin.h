@@ -154,6 +154,12 @@ int pin_buffer_init(struct pin_buffer *buffer, struct pins *pins, struct file *f
 		    struct pin_scratch **spare);
 void pin_buffer_destroy(struct pin_buffer *buffer);
 
+/* Is the stretch so short that it certainly fits? */
+static inline bool pin_buffer_holds_all(const struct pin_buffer *buffer)
+{
+	return buffer->pins->nr_pages <= ARRAY_SIZE(buffer->few_pages);
+}
+
 /*
  * Pin the next pages into the empty buffer, of which @done are pinned already: as many as fit, but
  * not across the bounds of the largest huge page. 0, or -EFAULT, -ENOMEM, -EINTR; what was pinned
