@@ -77,9 +77,12 @@ profile_names()
 	find "$vm_dir/profiles" -maxdepth 1 -type f -printf '%f\n' | LC_ALL=C sort
 }
 
-# Sets KERNELS QEMU_ARGS KERNEL_ARGS FEATURES FIRST_MODULE MODULE_ARGS from the profile.
+# Sets KERNELS QEMU_ARGS KERNEL_ARGS FEATURES FIRST_MODULE MODULE_ARGS from profile $1. Where its features depend on the
+# kernel, KERNEL, which is $2, tells it.
 load_profile()
 {
+	local KERNEL=${2-}
+
 	[ -f "$vm_dir/profiles/$1" ] || die "unknown profile P=$1 (have: $(profile_names | xargs))"
 	KERNELS='' QEMU_ARGS='' KERNEL_ARGS='' FEATURES='' FIRST_MODULE='' MODULE_ARGS=''
 	# shellcheck source=/dev/null

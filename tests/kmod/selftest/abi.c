@@ -3,10 +3,8 @@
  * Proves the ioctls of ioasidfd_mock from user space, together with ioasidfd and its stub
  * drivers. To be run as root with all modules loaded (ioasidfd with allow_unsafe_interrupts=1,
  * for the PCI device) and the devices unused:
- *   abi [PCI-NAME]		for example abi 0000:00:05.0
- * Build: cc -static -I include/uapi -I tests/kmod -o abi, and this file
+ *   mock-abi [PCI-NAME]	for example mock-abi 0000:00:05.0
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -21,7 +19,7 @@
 #include <unistd.h>
 
 #include <linux/ioasidfd.h>
-#include <mock.h>
+#include "../mock.h"
 
 #define IOVA 0x10000000ULL
 #define PAGE 4096
@@ -458,6 +456,6 @@ int main(int argc, char **argv)
 		check_pci(argv[1]);
 	CHECK(get_stats().violation == 0 && get_stats().live_domains == 0);
 	CHECK(!ioctl(control, MOCK_SET_OPTIONS, 0));
-	printf("%s - mock ABI, %u failed checks\n", failures ? "not ok" : "ok", failures);
+	printf("# %u failed checks\n%s - abi\n", failures, failures ? "not ok" : "ok");
 	return failures != 0;
 }

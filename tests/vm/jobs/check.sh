@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Guest job: loads the modules, runs the test program, unloads them, and judges what is left behind.
+# Guest job: loads the modules, runs the test program, unloads them, and judges what is left behind. Where the profile
+# has the mock IOMMU, that is there from before the modules until after them, proves itself first (T=mock, or
+# mock/NAME, runs only that), and says at the end what it saw.
 # Standard output is TAP for the host; whatever is for people goes to standard error, the console.
 
 count=0
@@ -29,8 +31,30 @@ loaded()
 	grep -q "^$1 " /proc/modules
 }
 
+has_mock()
+{
+	case " $IOASID_FEATURES " in *" mock "*) ;; *) return 1 ;; esac
+}
+
+# Tests that are asked for by name, split into those of the mock and the others.
+split_names()
+{
+	mock_tests=yes other_tests=yes others=
+	[ -n "$IOASID_ONLY" ] || return
+	mock_tests='' other_tests=''
+	for name in $(echo "$IOASID_ONLY" | tr , ' '); do
+		case $name in
+		mock | mock/*) mock_tests=yes ;;
+		*) other_tests=yes others="$others $name" ;;
+		esac
+	done
+}
+
 load()
 {
+	if has_mock; then
+		insmod /lib/ioasidfd/ioasidfd_mock.ko || return 1
+	fi
 	# shellcheck disable=SC2086  # module arguments are words
 	insmod /lib/ioasidfd/ioasidfd.ko $IOASID_MODULE_ARGS && insmod /lib/ioasidfd/ioasidfd_stub.ko
 }
@@ -69,15 +93,60 @@ run_tests()
 	echo "0 255" >/tmp/relay
 	{
 		/bin/ioasid-tests --kernel "$IOASID_KERNEL" --profile "$IOASID_PROFILE" \
-			--features "$IOASID_FEATURES" ${IOASID_ONLY:+--only "$IOASID_ONLY"}
+			--features "$IOASID_FEATURES" ${others:+--only "$others"}
 		echo "ioasidfd-tests-ended $?"
 	} | relay
 	read -r results status plan </tmp/relay
-	count=$results
+	count=$((count + results))
 	[ "$status" -le 1 ] || {
 		result "not ok" harness/exit
 		echo "# the test program ended with status $status"
 	}
+}
+
+# Takes what the mock's own tests say, which is their diagnostics first and then "ok - NAME", to the results.
+relay_mock()
+{
+	awk '
+		/^(not )?ok - / { sub(/- /, "- mock/"); print $0 said; said = ""; next }
+		{ sub(/^# /, ""); said = said "\n# " $0 }
+		END { if (said != "") print substr(said, 2) }' >/tmp/mock
+	cat /tmp/mock
+	count=$((count + $(grep -cE '^(not )?ok ' /tmp/mock)))
+}
+
+# Before anything relies on it.
+prove_mock()
+{
+	unsafe=/sys/module/ioasidfd/parameters/allow_unsafe_interrupts
+
+	insmod /lib/ioasidfd/ioasidfd_mock_selftest.ko && status=ok || status="not ok"
+	dmesg | sed -n 's/.*ioasidfd_mock_selftest: //p' >/tmp/selftest
+	relay_mock </tmp/selftest
+	result "$status" mock/selftest
+	rmmod ioasidfd_mock_selftest
+
+	was=$(cat $unsafe)
+	echo Y >$unsafe
+	mock-abi 0000:00:05.0 >/tmp/abi || echo "not ok - abi-exit" >>/tmp/abi
+	relay_mock </tmp/abi
+	echo "$was" >$unsafe
+}
+
+# Nothing that the mock's IOMMU held is left, and it was used as the kernel uses IOMMUs.
+check_mock()
+{
+	cat /dev/ioasid-mock/control >/tmp/control
+	grep -E '^(violation|live_domains|live_leaves|live_pasids|unmapped_unsynced) ' /tmp/control >/tmp/asserted
+	rmmod ioasidfd_mock
+	if [ "$(grep -c ' 0$' /tmp/asserted)" -eq 5 ] && ! loaded ioasidfd_mock; then
+		result ok harness/mock
+	else
+		result "not ok" harness/mock
+		loaded ioasidfd_mock && echo "# still there: ioasidfd_mock"
+		sed 's/^/# /' /tmp/asserted
+		sed -n 's/^violation:/# &/p' /tmp/control
+	fi
 }
 
 check_unload()
@@ -129,15 +198,17 @@ check_log()
 }
 
 pins_before=$(pins)
-plan=
+plan=0 results=0
+split_names
 if load; then
-	run_tests
 	result ok harness/load
+	[ -z "$mock_tests" ] || ! has_mock || prove_mock
+	[ -z "$other_tests" ] || run_tests
 else
 	result "not ok" harness/load
-	plan=0 results=0
 fi
 check_unload
+! has_mock || check_mock
 check_pins
 check_log
 
