@@ -9,16 +9,6 @@
 
 #include "compat.h"
 
-/* iommu_domain_alloc() was the only way until 6.11, and went away afterwards. */
-struct iommu_domain *compat_domain_alloc(struct device *dev)
-{
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
-	return iommu_domain_alloc(dev->bus) ?: ERR_PTR(-ENOMEM);
-#else
-	return iommu_paging_domain_alloc(dev);
-#endif
-}
-
 /* iommu_map() takes allocation flags since 6.3. */
 int compat_map(struct iommu_domain *domain, unsigned long iova, phys_addr_t paddr, size_t size,
 	       int prot)

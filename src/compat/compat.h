@@ -20,18 +20,6 @@
 #endif
 
 /**
- * compat_domain_alloc() - allocate an empty page table that a device's IOMMU can use
- * @dev: device with an IOMMU group
- *
- * Before the first attach the page sizes and the aperture of the domain may not be the final ones,
- * and some drivers cannot map yet: attach, then read them, then map. Free with iommu_domain_free().
- *
- * Context: may sleep.
- * Return: the domain or an ERR_PTR.
- */
-struct iommu_domain *compat_domain_alloc(struct device *dev);
-
-/**
  * compat_map() - iommu_map() with page tables charged to the caller's memory cgroup where the
  * kernel can
  * @domain: attached domain

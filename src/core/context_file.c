@@ -9,6 +9,7 @@
 #include <linux/module.h>
 #include <linux/seq_file.h>
 
+#include "attachment.h"
 #include "context_file.h"
 #include "context_ioctl.h"
 #include "ioas.h"
@@ -51,19 +52,61 @@ static int context_file_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/**
+ * struct attachments_shown - where attachments are listed
+ * @seq: the file
+ * @ioasid: the address space
+ */
+struct attachments_shown {
+	struct seq_file *seq;
+	u32 ioasid;
+};
+
+static void show_attachment(void *arg, const struct attachment_usage *usage)
+{
+	const struct attachments_shown *shown = arg;
+
+	seq_printf(shown->seq, "attachment:\tioasid=%u group=%d", shown->ioasid, usage->group);
+	if (usage->pasid == COMPAT_NO_PASID)
+		seq_puts(shown->seq, " rid");
+	else
+		seq_printf(shown->seq, " pasid=%u", usage->pasid);
+	seq_printf(shown->seq, " devices=%u\n", usage->nr_devices);
+}
+
+static void show_attachments(struct seq_file *seq, struct ioasidfd_context *ctx, u32 ioasid)
+{
+	struct attachments_shown shown = { .seq = seq, .ioasid = ioasid };
+	struct ioas *ioas = ioas_lookup_any(ctx, ioasid);
+
+	if (!ioas)
+		return;
+	attachment_visit(ioas, show_attachment, &shown);
+	ioas_put(ioas);
+}
+
+static void show_ioas(struct seq_file *seq, const struct ioas_usage *usage)
+{
+	seq_printf(seq, "ioasid:\t%u mappings=%llu bytes=%llu pending=%llu devices=%u", usage->id,
+		   usage->nr_mappings, usage->nr_mapped_pages << PAGE_SHIFT,
+		   usage->nr_pending_pages << PAGE_SHIFT, usage->nr_devices);
+	seq_printf(seq, " state=%s", usage->freed ? "freed" : "live");
+	if (usage->pasid)
+		seq_printf(seq, " pasid=%u", usage->pasid);
+	seq_putc(seq, '\n');
+}
+
 static void context_file_show_fdinfo(struct seq_file *seq, struct file *file)
 {
+	struct ioasidfd_context *ctx = file->private_data;
 	struct ioas_usage usage;
 	u32 from = 0, count = 0;
 
 	seq_printf(seq, "ioasid-abi:\t%u\n", IOASID_ABI_VERSION);
-	while (!seq_has_overflowed(seq) && ioas_usage_from(file->private_data, from, &usage)) {
-		seq_printf(
-			seq,
-			"ioasid:\t%u mappings=%llu bytes=%llu pending=%llu devices=%u state=%s\n",
-			usage.id, usage.nr_mappings, usage.nr_mapped_pages << PAGE_SHIFT,
-			usage.nr_pending_pages << PAGE_SHIFT, usage.nr_devices,
-			usage.freed ? "freed" : "live");
+	while (!seq_has_overflowed(seq) && ioas_usage_from(ctx, from, &usage)) {
+		show_ioas(seq, &usage);
+		if (usage.nr_devices)
+			show_attachments(seq, ctx, usage.id);
 		from = usage.id + 1;
 		count++;
 		cond_resched();

@@ -39,6 +39,12 @@ static u64 capabilities(void)
 		mask |= IOASID_CAP_REFUSALS;
 	if (pins_support_files())
 		mask |= IOASID_CAP_MAP_FILE;
+	if (compat_has_pasids())
+		mask |= IOASID_CAP_PASID;
+	if (compat_can_replace(COMPAT_NO_PASID))
+		mask |= IOASID_CAP_REPLACE_RID;
+	if (compat_has_pasids() && compat_can_replace(IOASID_MAX_PASID))
+		mask |= IOASID_CAP_REPLACE_PASID;
 	return mask;
 }
 

@@ -25,7 +25,8 @@
  * @binder: the file it is bound through, or NULL; read without the lock by
  *	ioasidfd_device_is_bound()
  * @group: its group, while bound
- * @allowed: the address space that its RID may use, while bound; holds a reference
+ * @allowed: by PASID, with COMPAT_NO_PASID for its RID: it may use what the group uses under that;
+ *	empty unless bound
  */
 struct ioasidfd_device {
 	struct kref ref;
@@ -37,7 +38,7 @@ struct ioasidfd_device {
 	bool present;
 	struct ioasidfd_device_file *binder;
 	struct dma_group *group;
-	struct ioas *allowed;
+	struct xarray allowed;
 };
 
 /**
@@ -53,19 +54,21 @@ static void device_free(struct kref *ref)
 	struct ioasidfd_device *device = container_of(ref, struct ioasidfd_device, ref);
 
 	put_device(device->dev);
+	xa_destroy(&device->allowed);
 	kfree(device);
 }
 
-static void disallow_locked(struct ioasidfd_device *device)
+static void disallow_all(struct ioasidfd_device *device)
 {
-	struct ioas *ioas = device->allowed;
+	unsigned long pasid;
+	void *entry;
 
 	lockdep_assert_held(&device->lock);
-	if (!ioas)
-		return;
-	device->allowed = NULL;
-	group_disallow(device->group);
-	ioas_put_device(ioas);
+	xa_for_each(&device->allowed, pasid, entry) {
+		group_disallow(device->group, device->dev, pasid, 0);
+		xa_erase(&device->allowed, pasid);
+		cond_resched();
+	}
 }
 
 /* The device falls silent before anything that stands between it and memory is taken away. */
@@ -73,7 +76,7 @@ static void unbind_locked(struct ioasidfd_device *device)
 {
 	lockdep_assert_held(&device->lock);
 	device->ops->quiesce(device->private);
-	disallow_locked(device);
+	disallow_all(device);
 	WRITE_ONCE(device->binder, NULL);
 	group_release(device->group);
 	device->group = NULL;
@@ -144,48 +147,181 @@ int device_unbind(struct ioasidfd_device_file *file)
 	return rc;
 }
 
-static int allow_locked(struct ioasidfd_device *device, u32 ioasid, struct iova_range *conflict)
+int device_check_pasid(bool wanted, u32 pasid)
 {
-	struct ioas *ioas;
+	if (wanted)
+		return pasid && pasid <= IOASID_MAX_PASID ? 0 : -EINVAL;
+	return pasid ? -EINVAL : 0;
+}
+
+int device_check_allow(u32 flags, u32 pasid)
+{
+	bool fixed = flags & IOASID_ALLOW_FIXED_PASID;
+
+	if (fixed && !(flags & IOASID_ALLOW_PASID))
+		return -EINVAL;
+	return device_check_pasid(fixed, pasid);
+}
+
+u32 device_replaced_flags(const struct attachment_replacing *replacing)
+{
+	return (replacing->has_gap ? IOASID_REPLACED_WITH_GAP : 0) |
+	       (replacing->is_lost ? IOASID_REPLACE_LOST : 0);
+}
+
+/* The IOASID's own PASID, or the one that the caller asks for. */
+static struct pasid *find_pasid(struct ioasidfd_device *device, u32 flags, u32 number,
+				struct device_allowing *allowing)
+{
+	u32 max_pasids = compat_max_pasids(device->dev);
+
+	if (!max_pasids || number >= max_pasids)
+		return ERR_PTR(-EOPNOTSUPP);
+	if (flags & IOASID_ALLOW_FIXED_PASID)
+		return pasid_create(number, &allowing->quota);
+	return group_get_pasid(device->group, device->dev, allowing->allowance.ioas,
+			       &allowing->quota, &allowing->is_fresh);
+}
+
+/* A reference to the address space, or NULL if the device's context has none of that name. */
+static struct ioas *find_ioas(struct ioasidfd_device *device, const struct ioas_name *name)
+{
+	struct ioasidfd_context *ctx = group_owner(device->group);
+
+	if (!name->ioas)
+		return ioas_lookup(ctx, name->ioasid);
+	if (name->ioas->ctx != ctx)
+		return NULL;
+	ioas_get(name->ioas);
+	return name->ioas;
+}
+
+static int allow_begin_locked(struct ioasidfd_device *device, const struct ioas_name *name,
+			      u32 flags, u32 number, struct device_allowing *allowing)
+{
+	struct allowance *allowance = &allowing->allowance;
 	int rc;
 
 	lockdep_assert_held(&device->lock);
-	ioas = ioas_lookup(group_owner(device->group), ioasid);
-	if (!ioas)
+	allowance->ioas = find_ioas(device, name);
+	if (!allowance->ioas)
 		return -ENOENT;
-	rc = device->allowed ? -EEXIST : group_allow(device->group, device->dev, ioas, conflict);
-	if (!rc) {
-		ioas_get_device(ioas);
-		device->allowed = ioas;
-	}
-	ioas_put(ioas);
+	if (!(flags & IOASID_ALLOW_PASID))
+		return 0;
+	allowance->pasid = find_pasid(device, flags, number, allowing);
+	if (!IS_ERR(allowance->pasid))
+		return 0;
+	rc = PTR_ERR(allowance->pasid);
+	ioas_put(allowance->ioas);
 	return rc;
 }
 
-int device_allow(struct ioasidfd_device_file *file, u32 ioasid, struct iova_range *conflict)
+int device_allow_begin(struct ioasidfd_device_file *file, const struct ioas_name *name, u32 flags,
+		       u32 pasid, struct device_allowing *allowing)
 {
 	struct ioasidfd_device *device = file->device;
 	int rc;
 
+	memset(allowing, 0, sizeof(*allowing));
 	mutex_lock(&device->lock);
 	rc = check_bound(file);
 	if (!rc)
-		rc = allow_locked(device, ioasid, conflict);
+		rc = allow_begin_locked(device, name, flags, pasid, allowing);
 	mutex_unlock(&device->lock);
 	return rc;
 }
 
-int device_disallow(struct ioasidfd_device_file *file, u32 ioasid)
+static int allow_locked(struct ioasidfd_device *device, struct device_allowing *allowing)
+{
+	const struct allowance *allowance = &allowing->allowance;
+	u32 pasid = allowance->pasid ? allowance->pasid->number : COMPAT_NO_PASID;
+	int rc;
+
+	lockdep_assert_held(&device->lock);
+	/* It may have been bound to another context since. */
+	if (allowance->ioas->ctx != group_owner(device->group))
+		return -ENOENT;
+	rc = xa_insert(&device->allowed, pasid, xa_mk_value(0), GFP_KERNEL_ACCOUNT);
+	if (rc)
+		return rc == -EBUSY ? -EEXIST : rc;
+	rc = group_allow(device->group, device->dev, allowance, &allowing->conflict);
+	if (rc)
+		xa_erase(&device->allowed, pasid);
+	return rc;
+}
+
+int device_allow_commit(struct ioasidfd_device_file *file, struct device_allowing *allowing)
 {
 	struct ioasidfd_device *device = file->device;
 	int rc;
 
 	mutex_lock(&device->lock);
 	rc = check_bound(file);
-	if (!rc && (!device->allowed || device->allowed->id != ioasid))
-		rc = -ENOENT;
 	if (!rc)
-		disallow_locked(device);
+		rc = allow_locked(device, allowing);
+	mutex_unlock(&device->lock);
+	return rc;
+}
+
+void device_allow_end(struct device_allowing *allowing, bool failed)
+{
+	const struct allowance *allowance = &allowing->allowance;
+
+	if (allowance->pasid)
+		pasid_put(allowance->pasid);
+	if (failed && allowing->is_fresh)
+		ioas_forget_pasid(allowance->ioas);
+	ioas_put(allowance->ioas);
+}
+
+static int disallow_locked(struct ioasidfd_device *device, u32 ioasid, u32 pasid)
+{
+	int rc;
+
+	lockdep_assert_held(&device->lock);
+	if (!ioasid || !xa_load(&device->allowed, pasid))
+		return -ENOENT;
+	rc = group_disallow(device->group, device->dev, pasid, ioasid);
+	if (!rc)
+		xa_erase(&device->allowed, pasid);
+	return rc;
+}
+
+int device_disallow(struct ioasidfd_device_file *file, u32 ioasid, u32 pasid)
+{
+	struct ioasidfd_device *device = file->device;
+	int rc;
+
+	mutex_lock(&device->lock);
+	rc = check_bound(file) ?: disallow_locked(device, ioasid, pasid);
+	mutex_unlock(&device->lock);
+	return rc;
+}
+
+static int replace_locked(struct ioasidfd_device *device, const struct ioas_name *to,
+			  struct replacement *replacement, struct attachment_replacing *replacing)
+{
+	int rc;
+
+	lockdep_assert_held(&device->lock);
+	if (!xa_load(&device->allowed, replacement->pasid))
+		return -ENOENT;
+	replacement->ioas = find_ioas(device, to);
+	if (!replacement->ioas)
+		return -ENOENT;
+	rc = group_replace(device->group, device->dev, replacement, replacing);
+	ioas_put(replacement->ioas);
+	return rc;
+}
+
+int device_replace(struct ioasidfd_device_file *file, const struct ioas_name *to,
+		   struct replacement *replacement, struct attachment_replacing *replacing)
+{
+	struct ioasidfd_device *device = file->device;
+	int rc;
+
+	mutex_lock(&device->lock);
+	rc = check_bound(file) ?: replace_locked(device, to, replacement, replacing);
 	mutex_unlock(&device->lock);
 	return rc;
 }
@@ -201,6 +337,9 @@ int device_get_info(struct ioasidfd_device_file *file, struct ioasid_device_info
 		info->out_group = group_number(device->dev);
 		if (info->out_group != IOASID_NO_GROUP)
 			info->out_capabilities |= IOASID_DEVICE_CAP_RID;
+		info->out_max_pasids = compat_max_pasids(device->dev);
+		if (info->out_max_pasids)
+			info->out_capabilities |= IOASID_DEVICE_CAP_PASID;
 		strscpy((char *)info->out_name, dev_name(device->dev), sizeof(info->out_name));
 		device->ops->get_info(device->private, info);
 		rc = 0;
@@ -261,6 +400,7 @@ ioasidfd_device_register(struct device *dev, const struct ioasidfd_device_ops *o
 	device->private = private;
 	init_waitqueue_head(&device->gone);
 	mutex_init(&device->lock);
+	xa_init_flags(&device->allowed, XA_FLAGS_ACCOUNT);
 	device->present = true;
 	return device;
 }

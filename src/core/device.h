@@ -23,7 +23,7 @@
 #include <linux/wait.h>
 
 #include "context.h"
-#include "iova_map.h"
+#include "group.h"
 
 /*
  * The calls behind the ioctls of the same name; errors are theirs. No lock is held by the caller.
@@ -31,10 +31,55 @@
 int device_bind(struct ioasidfd_device_file *file, struct ioasidfd_context *ctx, bool watch,
 		u32 *refusal);
 int device_unbind(struct ioasidfd_device_file *file);
-int device_allow(struct ioasidfd_device_file *file, u32 ioasid, struct iova_range *conflict);
-int device_disallow(struct ioasidfd_device_file *file, u32 ioasid);
 int device_get_info(struct ioasidfd_device_file *file, struct ioasid_device_info *info);
 int device_get_region(struct ioasidfd_device_file *file, struct ioasid_device_region *region);
 int device_get_owner(struct ioasidfd_device_file *file, struct ioasid_device_owner *owner);
+
+/* Does a PASID go with these flags? 0 or -EINVAL. */
+int device_check_pasid(bool wanted, u32 pasid);
+int device_check_allow(u32 flags, u32 pasid);
+
+/* Bits of &enum ioasid_replaced_flags. */
+u32 device_replaced_flags(const struct attachment_replacing *replacing);
+
+/**
+ * struct ioas_name - which address space is meant
+ * @ioasid: one of the context that the device is bound to, if @ioas is NULL
+ * @ioas: this one, to which the caller has a reference; it must be of that context
+ */
+struct ioas_name {
+	u32 ioasid;
+	struct ioas *ioas;
+};
+
+/**
+ * struct device_allowing - an IOASID_DEVICE_ALLOW under way
+ * @allowance: what is to be allowed; holds references
+ * @is_fresh: the PASID was chosen for this call
+ * @quota: after -EDQUOT
+ * @conflict: after -EADDRINUSE
+ */
+struct device_allowing {
+	struct allowance allowance;
+	bool is_fresh;
+	struct pasid_quota quota;
+	struct iova_range conflict;
+};
+
+/*
+ * Allow in three steps, so that the caller can be told the PASID before it is in force: begin
+ * decides on it, commit does it, and end, after a begin that succeeded, drops what is held. @flags
+ * and @pasid are those of IOASID_DEVICE_ALLOW.
+ */
+int device_allow_begin(struct ioasidfd_device_file *file, const struct ioas_name *name, u32 flags,
+		       u32 pasid, struct device_allowing *allowing);
+int device_allow_commit(struct ioasidfd_device_file *file, struct device_allowing *allowing);
+void device_allow_end(struct device_allowing *allowing, bool failed);
+
+int device_disallow(struct ioasidfd_device_file *file, u32 ioasid, u32 pasid);
+
+/* @to: what &replacement.ioas shall be, which is not set yet. */
+int device_replace(struct ioasidfd_device_file *file, const struct ioas_name *to,
+		   struct replacement *replacement, struct attachment_replacing *replacing);
 
 #endif

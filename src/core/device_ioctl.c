@@ -33,9 +33,8 @@ static int ioctl_get_owner(struct ioctl_call *call, struct ioasid_device_owner *
 }
 
 /*
- * The successful outcome of the following calls has nothing to tell: their outputs stay zero. So
- * the reply is written first, and written again, by the dispatcher, when there is an error to
- * explain.
+ * What the following calls have to tell about success is known before they take effect. So the
+ * reply is written first, and written again, by the dispatcher, when there is an error to explain.
  */
 static int reply_in_advance(struct ioctl_call *call)
 {
@@ -65,22 +64,68 @@ static int ioctl_unbind(struct ioctl_call *call, struct ioasid_device_unbind *cm
 	return device_unbind(call->object);
 }
 
+static void copy_conflict(struct ioasid_range *to, const struct iova_range *from)
+{
+	to->start = from->start;
+	to->last = from->last;
+}
+
 static int ioctl_allow(struct ioctl_call *call, struct ioasid_device_allow *cmd)
 {
-	struct iova_range conflict = {};
-	int rc = reply_in_advance(call);
+	const struct ioas_name name = { .ioasid = cmd->ioasid };
+	struct device_allowing allowing;
+	int rc = device_check_allow(cmd->flags, cmd->pasid);
 
 	if (rc)
 		return rc;
-	rc = device_allow(call->object, cmd->ioasid, &conflict);
-	cmd->out_range.start = conflict.start;
-	cmd->out_range.last = conflict.last;
+	rc = device_allow_begin(call->object, &name, cmd->flags, cmd->pasid, &allowing);
+	if (rc == -EDQUOT) {
+		cmd->out_num_pasids = allowing.quota.used;
+		cmd->out_pasid_limit = allowing.quota.limit;
+	}
+	if (rc)
+		return rc;
+	if (allowing.allowance.pasid)
+		cmd->out_pasid = allowing.allowance.pasid->number;
+	rc = reply_in_advance(call);
+	if (!rc)
+		rc = device_allow_commit(call->object, &allowing);
+	if (rc)
+		cmd->out_pasid = 0;
+	copy_conflict(&cmd->out_range, &allowing.conflict);
+	device_allow_end(&allowing, rc);
 	return rc;
 }
 
 static int ioctl_disallow(struct ioctl_call *call, struct ioasid_device_disallow *cmd)
 {
-	return device_disallow(call->object, cmd->ioasid);
+	return device_check_pasid(cmd->flags & IOASID_DISALLOW_PASID, cmd->pasid) ?:
+		       device_disallow(call->object, cmd->ioasid, cmd->pasid);
+}
+
+static int ioctl_replace(struct ioctl_call *call, struct ioasid_device_replace *cmd)
+{
+	const struct ioas_name to = { .ioasid = cmd->ioasid };
+	struct replacement replacement = {
+		.from_ioasid = cmd->from_ioasid,
+		.pasid = cmd->pasid,
+		.whole_group = cmd->flags & IOASID_REPLACE_GROUP,
+	};
+	struct attachment_replacing replacing = {};
+	int rc = device_check_pasid(cmd->flags & IOASID_REPLACE_PASID, cmd->pasid);
+
+	if (rc)
+		return rc;
+	/* A reply that cannot be corrected afterwards errs on the safe side. */
+	cmd->out_replace_flags = IOASID_REPLACED_WITH_GAP;
+	rc = reply_in_advance(call);
+	if (!rc)
+		rc = device_replace(call->object, &to, &replacement, &replacing);
+	cmd->out_replace_flags = device_replaced_flags(&replacing);
+	copy_conflict(&cmd->out_range, &replacing.conflict);
+	if (!rc)
+		ioctl_reply(call);
+	return rc;
 }
 
 long ioasidfd_device_ioctl(struct ioasidfd_device_file *file, unsigned int cmd, unsigned long arg)

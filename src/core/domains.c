@@ -16,72 +16,130 @@ static void pending_init(struct domain *domain)
 	domain->pending_last = 0;
 }
 
-static struct domain *attach_existing(struct domains *domains, struct iommu_group *group)
+int domain_attach(struct domain *domain, const struct compat_source *source,
+		  struct compat_handle *handle)
+{
+	int rc = compat_attach(domain->domain, source, handle);
+
+	if (!rc)
+		domain->nr_sources++;
+	return rc;
+}
+
+static struct domain *attach_existing(struct domains *domains, const struct compat_source *source,
+				      struct compat_handle *handle)
 {
 	struct domain *domain;
 	int rc;
 
 	list_for_each_entry(domain, &domains->list, node) {
-		rc = iommu_attach_group(domain->domain, group);
-		if (!rc) {
-			domain->nr_groups++;
+		rc = domain_attach(domain, source, handle);
+		if (!rc)
 			return domain;
-		}
-		/* The group's IOMMU cannot use this page table; it may be able to use another. */
+		/* The source's IOMMU cannot use this page table; it may be able to use another. */
 		if (rc != -EINVAL)
 			return ERR_PTR(rc);
 	}
 	return NULL;
 }
 
-static struct domain *attach_new(struct domains *domains, struct iommu_group *group,
-				 struct device *dev)
+struct domain *domain_create(struct domains *domains, struct device *dev, bool *is_complete)
 {
-	struct domain *domain;
-	int rc = -ENOMEM;
+	struct domain *domain = kzalloc(sizeof(*domain), GFP_KERNEL_ACCOUNT);
+	int rc;
 
-	domain = kzalloc(sizeof(*domain), GFP_KERNEL_ACCOUNT);
 	if (!domain)
-		return ERR_PTR(rc);
+		return ERR_PTR(-ENOMEM);
 	domain->domain = compat_domain_alloc(dev);
 	if (IS_ERR(domain->domain)) {
 		rc = PTR_ERR(domain->domain);
-		goto err_free;
+		kfree(domain);
+		return ERR_PTR(rc);
 	}
-	rc = iommu_attach_group(domain->domain, group);
-	if (rc)
-		goto err_domain;
-	if (!(domain->domain->pgsize_bitmap & PAGE_SIZE)) {
-		rc = -EOPNOTSUPP;
-		goto err_detach;
-	}
-	domain->nr_groups = 1;
+	*is_complete = compat_domain_is_complete(dev);
 	pending_init(domain);
 	list_add_tail(&domain->node, &domains->list);
 	return domain;
+}
+
+static struct domain *attach_new(struct domains *domains, const struct compat_source *source,
+				 struct compat_handle *handle)
+{
+	struct domain *domain;
+	bool is_complete;
+	int rc;
+
+	domain = domain_create(domains, source->dev, &is_complete);
+	if (IS_ERR(domain))
+		return domain;
+	rc = domain_attach(domain, source, handle);
+	if (rc)
+		goto err_free;
+	if (!domain_has_pages(domain)) {
+		rc = -EOPNOTSUPP;
+		goto err_detach;
+	}
+	return domain;
 
 err_detach:
-	iommu_detach_group(domain->domain, group);
-err_domain:
-	iommu_domain_free(domain->domain);
+	domain_detach(domain, source);
 err_free:
-	kfree(domain);
+	domain_free(domain);
 	return ERR_PTR(rc == -EINVAL ? -EOPNOTSUPP : rc);
 }
 
-struct domain *domains_attach(struct domains *domains, struct iommu_group *group,
-			      struct device *dev, bool *is_new)
+struct domain *domains_attach(struct domains *domains, const struct compat_source *source,
+			      struct compat_handle *handle, bool *is_new)
 {
-	struct domain *domain = attach_existing(domains, group);
+	struct domain *domain = attach_existing(domains, source, handle);
 
 	*is_new = !domain;
-	return domain ?: attach_new(domains, group, dev);
+	return domain ?: attach_new(domains, source, handle);
 }
 
-bool domain_detach(struct domain *domain, struct iommu_group *group)
+bool domain_has_pages(const struct domain *domain)
 {
-	iommu_detach_group(domain->domain, group);
-	return --domain->nr_groups == 0;
+	return domain->domain->pgsize_bitmap & PAGE_SIZE;
+}
+
+bool domain_put(struct domain *domain)
+{
+	return --domain->nr_sources == 0;
+}
+
+bool domain_detach(struct domain *domain, const struct compat_source *source)
+{
+	compat_detach(domain->domain, source);
+	return domain_put(domain);
+}
+
+/* Through the blocked state, and back again if the other domain does not take it. */
+static int replace_by_attaching(struct domain *domain, const struct compat_source *source,
+				struct domain_replacing *replacing)
+{
+	struct domain *from = replacing->from;
+	int rc;
+
+	replacing->has_gap = true;
+	compat_detach(from->domain, source);
+	rc = compat_attach(domain->domain, source, replacing->handle);
+	if (rc)
+		replacing->is_lost = compat_attach(from->domain, source, replacing->from_handle);
+	return rc;
+}
+
+int domain_replace(struct domain *domain, const struct compat_source *source,
+		   struct domain_replacing *replacing)
+{
+	int rc;
+
+	if (compat_can_replace(source->pasid))
+		rc = compat_replace(domain->domain, source, replacing->handle);
+	else
+		rc = replace_by_attaching(domain, source, replacing);
+	if (!rc)
+		domain->nr_sources++;
+	return rc;
 }
 
 void domain_free(struct domain *domain)

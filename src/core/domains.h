@@ -4,16 +4,17 @@
  *
  * Devices behind different IOMMUs cannot always share a page table, so an address space has one
  * iommu_domain for each kind of IOMMU among its groups, and all of them say the same. Owns the
- * domains and which group is attached to which; knows groups, physical runs and IOVAs, and nothing
- * of users, mappings' bookkeeping or pinning policy.
+ * domains and how many sources (the RIDs of a group, or a PASID) are attached to each; knows
+ * groups, physical runs and IOVAs, and nothing of users, mappings' bookkeeping or pinning policy.
  *
- * Locks: the caller's lock excludes domains_attach(), domain_detach() and domain_free() against
- * everything else here; mapping and unmapping of ranges that do not overlap may run at the same
+ * Locks: the caller's lock excludes attaching, detaching and freeing against everything else here;
+ * mapping and unmapping of ranges that do not overlap may run at the same
  * time.
  *
  * Order: a group is attached to an empty domain and the domain is filled afterwards, because on
  * some kernels page sizes, aperture, or the very page table exist only after the first attach. The
- * group's owner is told that DMA is possible when everything is in place.
+ * group's owner is told that DMA is possible when everything is in place. Where another domain is
+ * being replaced it is the other way round if the kernel allows it.
  */
 #ifndef IOASIDFD_DOMAINS_H
 #define IOASIDFD_DOMAINS_H
@@ -22,6 +23,7 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
+#include "../compat/attach.h"
 #include "pin.h"
 
 /**
@@ -36,7 +38,7 @@ struct domains {
  * struct domain - one page table
  * @node: in &domains.list
  * @domain: the iommu core's object
- * @nr_groups: groups attached to it
+ * @nr_sources: what is attached to it
  * @pending: what domain_unmap_later() left to invalidate
  * @pending_start: first address of it; above @pending_last if there is nothing
  * @pending_last: last address of it
@@ -44,7 +46,7 @@ struct domains {
 struct domain {
 	struct list_head node;
 	struct iommu_domain *domain;
-	unsigned int nr_groups;
+	unsigned int nr_sources;
 	struct iommu_iotlb_gather pending;
 	u64 pending_start;
 	u64 pending_last;
@@ -61,18 +63,56 @@ static inline bool domains_empty(const struct domains *domains)
 }
 
 /*
- * Attach @group, which the caller owns and keeps non-empty, to a domain that @dev's IOMMU can use.
+ * Attach @source, which the caller owns and which is blocked, to a domain that its IOMMU can use.
  * *@is_new: the domain was made for it, is empty, and the caller has to fill it. -EOPNOTSUPP,
  * -ENOMEM, -EBUSY, or the driver's errno.
  */
-struct domain *domains_attach(struct domains *domains, struct iommu_group *group,
-			      struct device *dev, bool *is_new);
+struct domain *domains_attach(struct domains *domains, const struct compat_source *source,
+			      struct compat_handle *handle, bool *is_new);
+
+/* Attach it to this one. -EINVAL: the domain does not suit it. */
+int domain_attach(struct domain *domain, const struct compat_source *source,
+		  struct compat_handle *handle);
 
 /*
- * Block the group's DMA. True if it was the last group: the caller has to empty the domain and to
- * free it.
+ * Block the source's DMA. True if nothing is attached any more: the caller has to empty the domain
+ * and to free it.
  */
-bool domain_detach(struct domain *domain, struct iommu_group *group);
+bool domain_detach(struct domain *domain, const struct compat_source *source);
+
+/* Can it map single pages of the processor? Final once a source is attached. */
+bool domain_has_pages(const struct domain *domain);
+
+/* A domain without sources for domain_replace(). *@is_complete: it can be filled before. */
+struct domain *domain_create(struct domains *domains, struct device *dev, bool *is_complete);
+
+/**
+ * struct domain_replacing - how a source gets from one domain to another
+ * @from: what it is attached to now
+ * @from_handle: what that was attached with
+ * @handle: new
+ * @has_gap: set if its DMA was blocked for a time
+ * @is_lost: set if neither domain could be attached: its DMA stays blocked
+ */
+struct domain_replacing {
+	struct domain *from;
+	struct compat_handle *from_handle;
+	struct compat_handle *handle;
+	bool has_gap;
+	bool is_lost;
+};
+
+/*
+ * Attach the source to @domain in place of another one. On success that one has a source less: see
+ * domain_put(). On failure it is attached to the former one, unless it is lost, which counts as
+ * being attached. -EINVAL: the domain does not suit it.
+ */
+int domain_replace(struct domain *domain, const struct compat_source *source,
+		   struct domain_replacing *replacing);
+
+/* A source was attached to another domain. True as for domain_detach(). */
+bool domain_put(struct domain *domain);
+
 void domain_free(struct domain *domain);
 
 /* Map @nr_pages pages of @pins, from page @from on, at @iova. All or nothing. */

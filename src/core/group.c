@@ -9,9 +9,9 @@
 #include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
+#include <linux/xarray.h>
 
 #include "../compat/compat.h"
-#include "attachment.h"
 #include "bus.h"
 #include "frontend.h"
 #include "group.h"
@@ -34,8 +34,8 @@ MODULE_PARM_DESC(
  * @refused_device: for which device
  * @refused_driver: to which driver
  * @lock: protects what follows
- * @attachment: what the RIDs use, or NULL
- * @nr_allowed: devices that were allowed it
+ * @attachments: by PASID what the devices use under it, with COMPAT_NO_PASID for the RIDs
+ * @nr_pasids: entries of @attachments but the RIDs; read without the lock as well
  */
 struct dma_group {
 	struct list_head node;
@@ -47,8 +47,8 @@ struct dma_group {
 	char refused_device[IOASID_NAME_SIZE];
 	char refused_driver[IOASID_NAME_SIZE];
 	struct mutex lock;
-	struct attachment *attachment;
-	unsigned int nr_allowed;
+	struct xarray attachments;
+	unsigned int nr_pasids;
 };
 
 static DEFINE_MUTEX(groups_lock);
@@ -138,6 +138,7 @@ static struct dma_group *claim_new(struct iommu_group *group, struct ioasidfd_co
 	dma_group->owner = context_get(ctx);
 	dma_group->nr_bound = 1;
 	mutex_init(&dma_group->lock);
+	xa_init_flags(&dma_group->attachments, XA_FLAGS_ACCOUNT);
 	list_add_tail(&dma_group->node, &groups);
 	return dma_group;
 }
@@ -215,13 +216,14 @@ void group_release(struct dma_group *group)
 		return;
 	}
 	list_del(&group->node);
-	WARN_ON(group->attachment);
+	WARN_ON(!xa_empty(&group->attachments));
 	iommu_group_release_dma_owner(group->group);
 	mutex_unlock(&groups_lock);
 
 	watch_check(group->group);
 	iommu_group_put(group->group);
 	context_put(group->owner);
+	xa_destroy(&group->attachments);
 	kfree(group);
 }
 
@@ -230,41 +232,115 @@ struct ioasidfd_context *group_owner(const struct dma_group *group)
 	return group->owner;
 }
 
-static int allow_locked(struct dma_group *group, struct device *dev, struct ioas *ioas,
-			struct iova_range *conflict)
+static int attach(struct dma_group *group, struct device *dev, const struct allowance *allowance,
+		  u32 pasid, struct iova_range *conflict)
 {
 	struct attachment *attachment;
+	int rc = xa_reserve(&group->attachments, pasid, GFP_KERNEL_ACCOUNT);
 
-	if (group->attachment)
-		return attachment_ioas(group->attachment) == ioas ? 0 : -EBUSY;
-	attachment = attachment_create(ioas, group->group, dev, conflict);
-	if (IS_ERR(attachment))
+	if (rc)
+		return rc;
+	attachment =
+		attachment_create(allowance->ioas, group->group, dev, allowance->pasid, conflict);
+	if (IS_ERR(attachment)) {
+		xa_release(&group->attachments, pasid);
 		return PTR_ERR(attachment);
-	group->attachment = attachment;
+	}
+	xa_store(&group->attachments, pasid, attachment, 0);
+	if (allowance->pasid)
+		WRITE_ONCE(group->nr_pasids, group->nr_pasids + 1);
 	return 0;
 }
 
-int group_allow(struct dma_group *group, struct device *dev, struct ioas *ioas,
+int group_allow(struct dma_group *group, struct device *dev, const struct allowance *allowance,
 		struct iova_range *conflict)
 {
-	int rc;
+	u32 pasid = allowance->pasid ? allowance->pasid->number : COMPAT_NO_PASID;
+	struct attachment *attachment;
+	int rc = 0;
 
 	mutex_lock(&group->lock);
-	rc = allow_locked(group, dev, ioas, conflict);
-	if (!rc)
-		group->nr_allowed++;
+	attachment = xa_load(&group->attachments, pasid);
+	if (!attachment)
+		rc = attach(group, dev, allowance, pasid, conflict);
+	else if (attachment_ioas(attachment) == allowance->ioas)
+		attachment_add_device(attachment);
+	else
+		rc = -EBUSY;
 	mutex_unlock(&group->lock);
 	return rc;
 }
 
-void group_disallow(struct dma_group *group)
+static struct attachment *find_attachment(struct dma_group *group, u32 pasid, u32 ioasid)
 {
+	struct attachment *attachment = xa_load(&group->attachments, pasid);
+
+	lockdep_assert_held(&group->lock);
+	return attachment && attachment_ioas(attachment)->id == ioasid ? attachment : NULL;
+}
+
+int group_disallow(struct dma_group *group, struct device *dev, u32 pasid, u32 ioasid)
+{
+	struct attachment *attachment;
+
 	mutex_lock(&group->lock);
-	if (--group->nr_allowed == 0) {
-		attachment_destroy(group->attachment);
-		group->attachment = NULL;
+	attachment = ioasid ? find_attachment(group, pasid, ioasid) :
+			      xa_load(&group->attachments, pasid);
+	if (attachment && attachment_remove_device(attachment, dev)) {
+		xa_erase(&group->attachments, pasid);
+		if (pasid != COMPAT_NO_PASID)
+			WRITE_ONCE(group->nr_pasids, group->nr_pasids - 1);
 	}
 	mutex_unlock(&group->lock);
+	return attachment ? 0 : -ENOENT;
+}
+
+static int replace_locked(struct dma_group *group, struct device *dev,
+			  const struct replacement *replacement,
+			  struct attachment_replacing *replacing)
+{
+	struct attachment *attachment =
+		find_attachment(group, replacement->pasid, replacement->from_ioasid);
+
+	if (!attachment)
+		return -ENOENT;
+	if (attachment_ioas(attachment) == replacement->ioas)
+		return 0;
+	if (attachment_nr_devices(attachment) > 1 && !replacement->whole_group)
+		return -EBUSY;
+	attachment = attachment_replace(attachment, replacement->ioas, dev, replacing);
+	if (IS_ERR(attachment))
+		return PTR_ERR(attachment);
+	/* The entry is there: no memory is needed. */
+	xa_store(&group->attachments, replacement->pasid, attachment, 0);
+	return 0;
+}
+
+int group_replace(struct dma_group *group, struct device *dev,
+		  const struct replacement *replacement, struct attachment_replacing *replacing)
+{
+	int rc;
+
+	mutex_lock(&group->lock);
+	rc = replace_locked(group, dev, replacement, replacing);
+	mutex_unlock(&group->lock);
+	return rc;
+}
+
+static bool is_taken(void *group, u32 pasid)
+{
+	return xa_load(&((struct dma_group *)group)->attachments, pasid);
+}
+
+struct pasid *group_get_pasid(struct dma_group *group, struct device *dev, struct ioas *ioas,
+			      struct pasid_quota *quota, bool *is_fresh)
+{
+	struct pasid *pasid;
+
+	mutex_lock(&group->lock);
+	pasid = ioas_get_pasid(ioas, dev, is_taken, group, quota, is_fresh);
+	mutex_unlock(&group->lock);
+	return pasid;
 }
 
 static void push_event(struct dma_group *dma_group, u32 type, const char *device,
@@ -298,15 +374,33 @@ void group_note_refusal(struct iommu_group *group, const char *device, const cha
 	mutex_unlock(&groups_lock);
 }
 
-static void refresh(struct dma_group *group)
+static void add_member(struct dma_group *group, struct device *dev)
 {
+	struct attachment *attachment;
+	unsigned long pasid;
+	int rc = 0;
+
 	mutex_lock(&group->lock);
-	if (group->attachment)
-		attachment_refresh(group->attachment);
+	xa_for_each(&group->attachments, pasid, attachment)
+		rc = attachment_add_member(attachment, dev) ?: rc;
+	mutex_unlock(&group->lock);
+	if (rc)
+		push_event(group, IOASID_EVENT_NO_PASIDS, dev_name(dev), NULL,
+			   ktime_get_boottime_ns());
+}
+
+static void remove_member(struct dma_group *group, struct device *dev)
+{
+	struct attachment *attachment;
+	unsigned long pasid;
+
+	mutex_lock(&group->lock);
+	xa_for_each(&group->attachments, pasid, attachment)
+		attachment_remove_member(attachment, dev);
 	mutex_unlock(&group->lock);
 }
 
-void group_note_member(struct iommu_group *group, const char *device, bool added)
+void group_note_member(struct iommu_group *group, struct device *dev, bool added)
 {
 	u32 type = added ? IOASID_EVENT_DEVICE_ADDED : IOASID_EVENT_DEVICE_REMOVED;
 	struct dma_group *dma_group;
@@ -314,9 +408,11 @@ void group_note_member(struct iommu_group *group, const char *device, bool added
 	mutex_lock(&groups_lock);
 	dma_group = find_group(group);
 	if (dma_group) {
-		push_event(dma_group, type, device, NULL, ktime_get_boottime_ns());
+		push_event(dma_group, type, dev_name(dev), NULL, ktime_get_boottime_ns());
 		if (added)
-			refresh(dma_group);
+			add_member(dma_group, dev);
+		else
+			remove_member(dma_group, dev);
 	}
 	mutex_unlock(&groups_lock);
 }
@@ -446,6 +542,7 @@ static bool describe_context(struct iommu_group *group, struct ioasid_device_own
 		owner->out_owner = IOASID_OWNER_CONTEXT;
 		owner->out_owner_flags |= READ_ONCE(ctx->closed) ? IOASID_OWNER_CLOSED : 0;
 		owner->out_pid = context_opener_pid(ctx);
+		owner->out_num_pasids = READ_ONCE(dma_group->nr_pasids);
 		strscpy((char *)owner->out_command, ctx->command, sizeof(owner->out_command));
 		owner->out_num_refused = dma_group->nr_refused;
 		owner->out_refused_time_ns = dma_group->refused_time_ns;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * DMA ownership: which IOMMU group belongs to which context, and which address space its RIDs use.
+ * DMA ownership: which IOMMU group belongs to which context, and which address spaces its devices
+ * use.
  *
  * The kernel's own claim (iommu_group_claim_dma_owner) is what keeps kernel drivers away. It is
  * taken once for each group and counted here by bound device, the same on every kernel. Owns that
@@ -11,7 +12,7 @@
  * iommu_group and the context. Closing the context does not end it: the group stays blocked until
  * the last device is unbound.
  *
- * Locks: one for the table, then one for each group (what its RIDs use), then &ioas.lock; after
+ * Locks: one for the table, then one for each group (what its devices use), then &ioas.lock; after
  * them those of watch.h and events.h and of the iommu core. The caller holds the lock of the
  * device; it is never taken here with one of these held.
  */
@@ -21,8 +22,10 @@
 #include <linux/device.h>
 #include <uapi/linux/ioasidfd.h>
 
+#include "attachment.h"
 #include "context.h"
 #include "ioas.h"
+#include "pasid.h"
 
 struct dma_group;
 
@@ -40,22 +43,58 @@ void group_release(struct dma_group *group);
 /* The context that owns it; valid while the group is. */
 struct ioasidfd_context *group_owner(const struct dma_group *group);
 
-/*
- * Let the device's RID use the address space. -EBUSY: another device of the group uses another one.
- * Errors of attachment_create() otherwise.
+/**
+ * struct allowance - what a device may use
+ * @ioas: the address space
+ * @pasid: under which PASID; NULL for its RID
  */
-int group_allow(struct dma_group *group, struct device *dev, struct ioas *ioas,
+struct allowance {
+	struct ioas *ioas;
+	struct pasid *pasid;
+};
+
+/*
+ * Let the device use an address space. The devices of a group have their RIDs' address space in
+ * common, and that of each PASID. -EBUSY: another device of the group uses another one. Errors of
+ * attachment_create() otherwise. Called once for each device and PASID.
+ */
+int group_allow(struct dma_group *group, struct device *dev, const struct allowance *allowance,
 		struct iova_range *conflict);
 
-/* The reverse: called once for each device that was allowed. */
-void group_disallow(struct dma_group *group);
+/*
+ * The reverse, once for each device that was allowed. @ioasid: what it is expected to be, or 0;
+ * -ENOENT if it is another.
+ */
+int group_disallow(struct dma_group *group, struct device *dev, u32 pasid, u32 ioasid);
+
+/**
+ * struct replacement - another address space for a device
+ * @from_ioasid: what it may use now
+ * @ioas: the other one
+ * @pasid: under which PASID, or COMPAT_NO_PASID
+ * @whole_group: also for other devices of the group that may use it
+ */
+struct replacement {
+	u32 from_ioasid;
+	struct ioas *ioas;
+	u32 pasid;
+	bool whole_group;
+};
+
+/* -ENOENT: @from_ioasid is not what it uses. -EBUSY: another device uses it as well. */
+int group_replace(struct dma_group *group, struct device *dev,
+		  const struct replacement *replacement, struct attachment_replacing *replacing);
+
+/* The address space's PASID, for this group; see ioas_get_pasid(). */
+struct pasid *group_get_pasid(struct dma_group *group, struct device *dev, struct ioas *ioas,
+			      struct pasid_quota *quota, bool *is_fresh);
 
 /* A kernel driver was refused a device of the group: tell the owner, if it is one of ours. */
 void group_note_refusal(struct iommu_group *group, const char *device, const char *driver,
 			u64 time_ns);
 
-/* A device joined the group or is leaving it: likewise. */
-void group_note_member(struct iommu_group *group, const char *device, bool added);
+/* A device joined the group or is leaving it: likewise. What it needs to use PASIDs is done. */
+void group_note_member(struct iommu_group *group, struct device *dev, bool added);
 
 /* The binding of a device was ended from outside: likewise. */
 void group_note_revoked(struct dma_group *group, const char *device);

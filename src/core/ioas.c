@@ -8,6 +8,7 @@
 #include "flush.h"
 #include "ioas.h"
 #include "mapping.h"
+#include "pasid.h"
 #include "trace.h"
 
 static struct kmem_cache *ioas_cache;
@@ -59,7 +60,7 @@ void ioas_publish(struct ioas *ioas)
 	context_publish_id(ioas->ctx, ioas->id, ioas);
 }
 
-struct ioas *ioas_lookup(struct ioasidfd_context *ctx, u32 id)
+struct ioas *ioas_lookup_any(struct ioasidfd_context *ctx, u32 id)
 {
 	XA_STATE(state, &ctx->ioases, id);
 	struct ioas *ioas;
@@ -71,9 +72,20 @@ struct ioas *ioas_lookup(struct ioasidfd_context *ctx, u32 id)
 		if (xa_is_zero(ioas))
 			ioas = NULL;
 	} while (xas_retry(&state, ioas));
-	if (ioas && (READ_ONCE(ioas->freed) || !refcount_inc_not_zero(&ioas->ref)))
+	if (ioas && !refcount_inc_not_zero(&ioas->ref))
 		ioas = NULL;
 	rcu_read_unlock();
+	return ioas;
+}
+
+struct ioas *ioas_lookup(struct ioasidfd_context *ctx, u32 id)
+{
+	struct ioas *ioas = ioas_lookup_any(ctx, id);
+
+	if (ioas && READ_ONCE(ioas->freed)) {
+		ioas_put(ioas);
+		ioas = NULL;
+	}
 	return ioas;
 }
 
@@ -100,16 +112,51 @@ void ioas_put(struct ioas *ioas)
 	context_put(ctx);
 }
 
-void ioas_get_device(struct ioas *ioas)
+static struct pasid *get_pasid_locked(struct ioas *ioas, struct device *dev,
+				      bool (*is_taken)(void *arg, u32 number), void *arg,
+				      struct pasid_quota *quota, bool *is_fresh)
 {
-	ioas_get(ioas);
-	atomic_inc(&ioas->nr_devices);
+	struct pasid *pasid;
+
+	lockdep_assert_held_write(&ioas->lock);
+	if (ioas->freed)
+		return ERR_PTR(-ENOENT);
+	*is_fresh = !ioas->pasid;
+	if (*is_fresh) {
+		pasid = pasid_choose(dev, is_taken, arg, quota);
+		if (IS_ERR(pasid))
+			return pasid;
+		WRITE_ONCE(ioas->pasid, pasid);
+	}
+	return pasid_get(ioas->pasid);
 }
 
-void ioas_put_device(struct ioas *ioas)
+struct pasid *ioas_get_pasid(struct ioas *ioas, struct device *dev,
+			     bool (*is_taken)(void *arg, u32 number), void *arg,
+			     struct pasid_quota *quota, bool *is_fresh)
 {
-	atomic_dec(&ioas->nr_devices);
-	ioas_put(ioas);
+	struct pasid *pasid;
+
+	down_write(&ioas->lock);
+	pasid = get_pasid_locked(ioas, dev, is_taken, arg, quota, is_fresh);
+	up_write(&ioas->lock);
+	return pasid;
+}
+
+static void drop_pasid(struct ioas *ioas)
+{
+	lockdep_assert_held_write(&ioas->lock);
+	if (ioas->pasid)
+		pasid_put(ioas->pasid);
+	WRITE_ONCE(ioas->pasid, NULL);
+}
+
+void ioas_forget_pasid(struct ioas *ioas)
+{
+	down_write(&ioas->lock);
+	if (ioas->pasid && pasid_is_unshared(ioas->pasid))
+		drop_pasid(ioas);
+	up_write(&ioas->lock);
 }
 
 int ioas_free(struct ioas *ioas)
@@ -117,6 +164,10 @@ int ioas_free(struct ioas *ioas)
 	if (!mapping_end(ioas))
 		return -ENOENT;
 	trace_ioasidfd_free(ioas->id);
+	/* What is attached under it keeps it reserved. */
+	down_write(&ioas->lock);
+	drop_pasid(ioas);
+	up_write(&ioas->lock);
 	ioas_put(ioas);
 	return 0;
 }
@@ -139,12 +190,15 @@ void ioas_free_all(struct ioasidfd_context *ctx)
 bool ioas_usage_from(struct ioasidfd_context *ctx, u32 from, struct ioas_usage *usage)
 {
 	unsigned long id = from;
+	struct pasid *pasid;
 	struct ioas *ioas;
 
 	rcu_read_lock();
 	ioas = xa_find(&ctx->ioases, &id, ULONG_MAX, XA_PRESENT);
 	if (ioas) {
+		pasid = READ_ONCE(ioas->pasid);
 		usage->id = id;
+		usage->pasid = pasid ? pasid->number : 0;
 		usage->nr_mappings = READ_ONCE(ioas->nr_mappings);
 		usage->nr_mapped_pages = READ_ONCE(ioas->nr_mapped_pages);
 		usage->nr_pending_pages = READ_ONCE(ioas->nr_pending_pages);

@@ -28,6 +28,8 @@
 
 struct flush_timer;
 struct mapping;
+struct pasid;
+struct pasid_quota;
 
 /**
  * struct ioas - an I/O address space
@@ -38,7 +40,9 @@ struct mapping;
  * @freed: IOASID_FREE was called: nothing is mapped, nothing can be
  * @map: the &struct mapping objects by IOVA
  * @domains: the page tables
- * @attachments: of &struct attachment
+ * @groups: whose DMA goes here: of &struct attached_group
+ * @pasid: the PASID that the kernel chose for it, holds a reference; NULL before and after; read
+ *	under RCU as well
  * @windows: IOVAs that every attached group can reach
  * @everything: what @windows uses while nothing is attached
  * @flush_later: see &struct flush_timer; NULL if every unmap invalidates at once
@@ -59,7 +63,8 @@ struct ioas {
 	bool freed;
 	struct iova_map map;
 	struct domains domains;
-	struct list_head attachments;
+	struct list_head groups;
+	struct pasid *pasid;
 	struct iova_windows windows;
 	struct iova_range everything;
 	struct flush_timer *flush_later;
@@ -82,12 +87,21 @@ void ioas_publish(struct ioas *ioas);
 
 /* A reference to the address space with this number, or NULL if there is none or it was freed. */
 struct ioas *ioas_lookup(struct ioasidfd_context *ctx, u32 id);
+/* The same, but also one that was freed and is still held by a device. */
+struct ioas *ioas_lookup_any(struct ioasidfd_context *ctx, u32 id);
 void ioas_get(struct ioas *ioas);
 void ioas_put(struct ioas *ioas);
 
-/* The same for a device that was allowed to use it; these are counted. */
-void ioas_get_device(struct ioas *ioas);
-void ioas_put_device(struct ioas *ioas);
+/*
+ * The PASID of the address space, chosen now if it has none. Errors and arguments as
+ * pasid_choose(); -ENOENT: it was freed. *@is_fresh: see ioas_forget_pasid(). Takes &ioas.lock.
+ */
+struct pasid *ioas_get_pasid(struct ioas *ioas, struct device *dev,
+			     bool (*is_taken)(void *arg, u32 number), void *arg,
+			     struct pasid_quota *quota, bool *is_fresh);
+
+/* It was chosen for something that failed. Nothing happens if it is in use all the same. */
+void ioas_forget_pasid(struct ioas *ioas);
 
 /* Empty it for good and drop the context's reference. -ENOENT if somebody else was faster. */
 int ioas_free(struct ioas *ioas);
@@ -98,6 +112,7 @@ void ioas_free_all(struct ioasidfd_context *ctx);
 /**
  * struct ioas_usage - a glance at an address space
  * @id: its number
+ * @pasid: its PASID; 0 if it has none of its own
  * @nr_mappings: mappings
  * @nr_mapped_pages: their lengths
  * @nr_pending_pages: pages whose invalidation is pending
@@ -106,6 +121,7 @@ void ioas_free_all(struct ioasidfd_context *ctx);
  */
 struct ioas_usage {
 	u32 id;
+	u32 pasid;
 	u64 nr_mappings;
 	u64 nr_mapped_pages;
 	u64 nr_pending_pages;

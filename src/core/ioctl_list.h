@@ -43,18 +43,22 @@
 	  out_num_done, out_locked_limit_bytes)
 
 #define IOASIDFD_DEVICE_IOCTLS(X)                                                                  \
-	X(DEVICE_GET_INFO, ioasid_device_info, get_info, out_name, 0, IOASIDFD_NO_RESERVED,        \
-	  out_capabilities, out_name)                                                              \
+	X(DEVICE_GET_INFO, ioasid_device_info, get_info, out_reserved, 0, IOASIDFD_NO_RESERVED,    \
+	  out_capabilities, out_reserved)                                                          \
 	X(DEVICE_GET_REGION, ioasid_device_region, get_region, out_length, 0,                      \
 	  IOASIDFD_NO_RESERVED, out_region_flags, out_length)                                      \
-	X(DEVICE_GET_OWNER, ioasid_device_owner, get_owner, out_refused_driver, 0,                 \
-	  IOASIDFD_NO_RESERVED, out_owner, out_refused_driver)                                     \
+	X(DEVICE_GET_OWNER, ioasid_device_owner, get_owner, out_reserved, 0, IOASIDFD_NO_RESERVED, \
+	  out_owner, out_reserved)                                                                 \
 	X(DEVICE_BIND, ioasid_device_bind, bind, out_refusal, IOASID_BIND_WATCH,                   \
 	  IOASIDFD_NO_RESERVED, out_refusal, out_refusal)                                          \
 	X(DEVICE_UNBIND, ioasid_device_unbind, unbind, flags, 0, IOASIDFD_NO_RESERVED, size, size) \
-	X(DEVICE_ALLOW, ioasid_device_allow, allow, out_range, 0,                                  \
-	  IOASIDFD_RESERVED(ioasid_device_allow), out_range, out_range)                            \
-	X(DEVICE_DISALLOW, ioasid_device_disallow, disallow, __reserved, 0,                        \
-	  IOASIDFD_RESERVED(ioasid_device_disallow), size, size)
+	X(DEVICE_ALLOW, ioasid_device_allow, allow, out_reserved,                                  \
+	  IOASID_ALLOW_PASID | IOASID_ALLOW_FIXED_PASID, IOASIDFD_NO_RESERVED, out_range,          \
+	  out_reserved)                                                                            \
+	X(DEVICE_DISALLOW, ioasid_device_disallow, disallow, pasid, IOASID_DISALLOW_PASID,         \
+	  IOASIDFD_NO_RESERVED, size, size)                                                        \
+	X(DEVICE_REPLACE, ioasid_device_replace, replace, out_range,                               \
+	  IOASID_REPLACE_PASID | IOASID_REPLACE_GROUP, IOASIDFD_NO_RESERVED, out_replace_flags,    \
+	  out_range)
 
 #endif

@@ -255,10 +255,10 @@ static void on_notified(unsigned long event, struct device *dev, struct iommu_gr
 {
 	switch (event) {
 	case BUS_NOTIFY_ADD_DEVICE:
-		group_note_member(group, dev_name(dev), true);
+		group_note_member(group, dev, true);
 		break;
 	case BUS_NOTIFY_DEL_DEVICE:
-		group_note_member(group, dev_name(dev), false);
+		group_note_member(group, dev, false);
 		break;
 	case BUS_NOTIFY_UNBOUND_DRIVER:
 		watch_check(group);

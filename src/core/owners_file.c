@@ -112,6 +112,8 @@ static void show_context(struct seq_file *seq, const struct ioasid_device_owner 
 {
 	seq_printf(seq, " pid=%u", owner->out_pid);
 	show_name(seq, "command", owner->out_command);
+	if (owner->out_num_pasids)
+		seq_printf(seq, " pasids=%u", owner->out_num_pasids);
 	seq_puts(seq, owner->out_owner_flags & IOASID_OWNER_CLOSED ? " closed\n" : "\n");
 	if (!owner->out_num_refused)
 		return;

@@ -36,15 +36,16 @@ TRACE_EVENT(ioasidfd_unmap, TP_PROTO(u32 ioasid, u64 start, u64 bytes),
 	    TP_printk("ioasid=%u first=0x%llx bytes=0x%llx", __entry->ioasid, __entry->start,
 		      __entry->bytes));
 
-DECLARE_EVENT_CLASS(ioasidfd_group, TP_PROTO(u32 ioasid, int group), TP_ARGS(ioasid, group),
-		    TP_STRUCT__entry(__field(u32, ioasid) __field(int, group)),
-		    TP_fast_assign(__entry->ioasid = ioasid; __entry->group = group;),
-		    TP_printk("ioasid=%u group=%d", __entry->ioasid, __entry->group));
+DECLARE_EVENT_CLASS(
+	ioasidfd_source, TP_PROTO(u32 ioasid, int group, u32 pasid), TP_ARGS(ioasid, group, pasid),
+	TP_STRUCT__entry(__field(u32, ioasid) __field(int, group) __field(u32, pasid)),
+	TP_fast_assign(__entry->ioasid = ioasid; __entry->group = group; __entry->pasid = pasid;),
+	TP_printk("ioasid=%u group=%d pasid=%u", __entry->ioasid, __entry->group, __entry->pasid));
 
-DEFINE_EVENT(ioasidfd_group, ioasidfd_attach, TP_PROTO(u32 ioasid, int group),
-	     TP_ARGS(ioasid, group));
-DEFINE_EVENT(ioasidfd_group, ioasidfd_detach, TP_PROTO(u32 ioasid, int group),
-	     TP_ARGS(ioasid, group));
+DEFINE_EVENT(ioasidfd_source, ioasidfd_attach, TP_PROTO(u32 ioasid, int group, u32 pasid),
+	     TP_ARGS(ioasid, group, pasid));
+DEFINE_EVENT(ioasidfd_source, ioasidfd_detach, TP_PROTO(u32 ioasid, int group, u32 pasid),
+	     TP_ARGS(ioasid, group, pasid));
 
 #endif
 

@@ -37,7 +37,8 @@
 	X(bind, ioasid_device_bind, IOASID_DEVICE_BIND)               \
 	X(unbind, ioasid_device_unbind, IOASID_DEVICE_UNBIND)         \
 	X(allow, ioasid_device_allow, IOASID_DEVICE_ALLOW)            \
-	X(disallow, ioasid_device_disallow, IOASID_DEVICE_DISALLOW)
+	X(disallow, ioasid_device_disallow, IOASID_DEVICE_DISALLOW)   \
+	X(replace, ioasid_device_replace, IOASID_DEVICE_REPLACE)
 
 #define IOASID_CALLS(X) IOASID_CONTEXT_CALLS(X) IOASID_DEVICE_CALLS(X)
 
@@ -80,6 +81,7 @@ IOASID_CALLS(X)
 #define t_unbind(fd, ...) CALL_T(unbind, ioasid_device_unbind, fd, __VA_ARGS__)
 #define t_allow(fd, ...) CALL_T(allow, ioasid_device_allow, fd, __VA_ARGS__)
 #define t_disallow(fd, ...) CALL_T(disallow, ioasid_device_disallow, fd, __VA_ARGS__)
+#define t_replace(fd, ...) CALL_T(replace, ioasid_device_replace, fd, __VA_ARGS__)
 
 #define ok_info(fd, ...) CALL_OK(info, ioasid_info, fd, __VA_ARGS__)
 #define ok_alloc(fd, ...) CALL_OK(alloc, ioasid_alloc, fd, __VA_ARGS__)
@@ -99,6 +101,7 @@ IOASID_CALLS(X)
 #define ok_unbind(fd, ...) CALL_OK(unbind, ioasid_device_unbind, fd, __VA_ARGS__)
 #define ok_allow(fd, ...) CALL_OK(allow, ioasid_device_allow, fd, __VA_ARGS__)
 #define ok_disallow(fd, ...) CALL_OK(disallow, ioasid_device_disallow, fd, __VA_ARGS__)
+#define ok_replace(fd, ...) CALL_OK(replace, ioasid_device_replace, fd, __VA_ARGS__)
 
 #define err_info(error, fd, ...) CALL_ERR(info, ioasid_info, error, fd, __VA_ARGS__)
 #define err_alloc(error, fd, ...) CALL_ERR(alloc, ioasid_alloc, error, fd, __VA_ARGS__)
@@ -121,6 +124,7 @@ IOASID_CALLS(X)
 #define err_allow(error, fd, ...) CALL_ERR(allow, ioasid_device_allow, error, fd, __VA_ARGS__)
 #define err_disallow(error, fd, ...) \
 	CALL_ERR(disallow, ioasid_device_disallow, error, fd, __VA_ARGS__)
+#define err_replace(error, fd, ...) CALL_ERR(replace, ioasid_device_replace, error, fd, __VA_ARGS__)
 
 /* Often used on their own. */
 int context_open(void); /* open("/dev/ioasid"), close on exec */

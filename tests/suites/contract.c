@@ -23,6 +23,7 @@ struct env {
 	int dev;
 	bool works;
 	uint32_t ioasid;
+	uint32_t other;
 	char *memory;
 	struct ioasid_range *ranges;
 	int file;
@@ -74,6 +75,7 @@ FILL(bind, ioasid_device_bind, .context_fd = env->ctx)
 FILL(unbind, ioasid_device_unbind)
 FILL(allow, ioasid_device_allow, .ioasid = env->ioasid)
 FILL(disallow, ioasid_device_disallow, .ioasid = env->ioasid)
+FILL(replace, ioasid_device_replace, .from_ioasid = env->ioasid, .ioasid = env->other)
 
 /*
  * What the one list does not say: what a valid call is, which file it goes to, what has to be done
@@ -105,6 +107,9 @@ FILL(disallow, ioasid_device_disallow, .ioasid = env->ioasid)
 	.changes = true
 #define IS_DEVICE_DISALLOW                                                                \
 	.row.needs = NEEDS_BIND, .fill = fill_disallow, .on_device = true, .bound = true, \
+	.allowed = true, .changes = true
+#define IS_DEVICE_REPLACE                                                                \
+	.row.needs = NEEDS_BIND, .fill = fill_replace, .on_device = true, .bound = true, \
 	.allowed = true, .changes = true
 
 #define END_OF(type, member) (offsetof(struct type, member) + sizeof(((struct type *)0)->member))
@@ -264,7 +269,9 @@ AT(ioasid_device_info, out_pci_device, 30);
 AT(ioasid_device_info, out_pci_class, 32);
 AT(ioasid_device_info, out_pci_revision, 36);
 AT(ioasid_device_info, out_name, 40);
-ENDS(ioasid_device_info, 104);
+AT(ioasid_device_info, out_max_pasids, 104);
+AT(ioasid_device_info, out_reserved, 108);
+ENDS(ioasid_device_info, 112);
 AT(ioasid_device_region, size, 0);
 AT(ioasid_device_region, flags, 4);
 AT(ioasid_device_region, index, 8);
@@ -285,7 +292,9 @@ AT(ioasid_device_owner, out_num_refused, 168);
 AT(ioasid_device_owner, out_refused_time_ns, 176);
 AT(ioasid_device_owner, out_refused_device, 184);
 AT(ioasid_device_owner, out_refused_driver, 248);
-ENDS(ioasid_device_owner, 312);
+AT(ioasid_device_owner, out_num_pasids, 312);
+AT(ioasid_device_owner, out_reserved, 316);
+ENDS(ioasid_device_owner, 320);
 AT(ioasid_device_bind, size, 0);
 AT(ioasid_device_bind, flags, 4);
 AT(ioasid_device_bind, context_fd, 8);
@@ -297,14 +306,26 @@ ENDS(ioasid_device_unbind, 8);
 AT(ioasid_device_allow, size, 0);
 AT(ioasid_device_allow, flags, 4);
 AT(ioasid_device_allow, ioasid, 8);
-AT(ioasid_device_allow, __reserved, 12);
+AT(ioasid_device_allow, pasid, 12);
 AT(ioasid_device_allow, out_range, 16);
-ENDS(ioasid_device_allow, 32);
+AT(ioasid_device_allow, out_pasid, 32);
+AT(ioasid_device_allow, out_num_pasids, 36);
+AT(ioasid_device_allow, out_pasid_limit, 40);
+AT(ioasid_device_allow, out_reserved, 44);
+ENDS(ioasid_device_allow, 48);
 AT(ioasid_device_disallow, size, 0);
 AT(ioasid_device_disallow, flags, 4);
 AT(ioasid_device_disallow, ioasid, 8);
-AT(ioasid_device_disallow, __reserved, 12);
+AT(ioasid_device_disallow, pasid, 12);
 ENDS(ioasid_device_disallow, 16);
+AT(ioasid_device_replace, size, 0);
+AT(ioasid_device_replace, flags, 4);
+AT(ioasid_device_replace, from_ioasid, 8);
+AT(ioasid_device_replace, ioasid, 12);
+AT(ioasid_device_replace, pasid, 16);
+AT(ioasid_device_replace, out_replace_flags, 20);
+AT(ioasid_device_replace, out_range, 24);
+ENDS(ioasid_device_replace, 40);
 
 /* The first version is the only one so far, so the list must ask for all of it. */
 #define WHOLE(NAME, type, handler, last, mask, res, first_out, last_out) \
@@ -322,6 +343,7 @@ _Static_assert(_IOC_NR(IOASID_COPY) == 7 && _IOC_NR(IOASID_MAP_FILE) == 8, "numb
 _Static_assert(_IOC_NR(IOASID_SYNC) == 9 && _IOC_NR(IOASID_BATCH) == 10, "numbers");
 _Static_assert(_IOC_NR(IOASID_DEVICE_GET_INFO) == 0x40, "numbers");
 _Static_assert(_IOC_NR(IOASID_DEVICE_DISALLOW) == 0x46, "numbers");
+_Static_assert(_IOC_NR(IOASID_DEVICE_REPLACE) == 0x47, "numbers");
 
 /* Room for an argument of any size that is looked at, and a page more. */
 static unsigned char *room;
@@ -333,6 +355,7 @@ static void env_open(struct env *env, const struct contract *c)
 	env->ctx = context_open();
 	env->works = !c->capability || ok_info(env->ctx).out_capabilities & c->capability;
 	env->ioasid = ioasid_new(env->ctx);
+	env->other = ioasid_new(env->ctx);
 	env->memory = mem_new(PAGE);
 	env->ranges = mem_new(PAGE);
 	env->file = mem_file(PAGE);

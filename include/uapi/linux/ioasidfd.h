@@ -24,12 +24,13 @@
  *  EOVERFLOW      the address range wraps
  *  EOPNOTSUPP     unknown flag or value, or this kernel, IOMMU or device cannot do it
  *  ENOENT         no such IOASID (or it was freed), nothing mapped there
- *  EEXIST         the IOVA range is already used; the device is already allowed an IOASID
+ *  EEXIST         the IOVA range is already used; the device is already allowed an IOASID, for its
+ *                 RID or under this PASID
  *  EBUSY          owned by someone else, a kernel driver is bound in the group, or still referenced
  *  EPERM          the platform cannot isolate the interrupts of this device
  *  ENOMEM         out of kernel memory
- *  EDQUOT         would pass RLIMIT_MEMLOCK; the reply holds the figures
- *  ENOSPC         no free IOVA range or IOASID
+ *  EDQUOT         would pass RLIMIT_MEMLOCK or the PASID quota; the reply holds the figures
+ *  ENOSPC         no free IOVA range, IOASID or PASID
  *  EADDRNOTAVAIL  an IOVA that some attached device cannot reach; the reply holds the nearest
  *                 usable range
  *  EADDRINUSE     attaching would make an existing mapping unreachable; the reply names the mapping
@@ -73,6 +74,7 @@ enum {
 	IOASID_CMD_DEVICE_UNBIND = 0x44,
 	IOASID_CMD_DEVICE_ALLOW = 0x45,
 	IOASID_CMD_DEVICE_DISALLOW = 0x46,
+	IOASID_CMD_DEVICE_REPLACE = 0x47,
 };
 
 /**
@@ -92,6 +94,10 @@ struct ioasid_range {
  *	reported
  * @IOASID_CAP_DEFERRED_FLUSH: IOASID_ALLOC_DEFERRED_FLUSH
  * @IOASID_CAP_MAP_FILE: IOASID_MAP_FILE
+ * @IOASID_CAP_PASID: an IOASID can serve the DMA that a device tags with a PASID
+ * @IOASID_CAP_REPLACE_RID: DEVICE_REPLACE for a RID goes from one address space to the other
+ *	without blocking DMA in between, unless its reply says so
+ * @IOASID_CAP_REPLACE_PASID: the same for a PASID
  *
  * A bit says what this kernel can do for some device. What one device can do is in
  * &ioasid_device_info.out_capabilities.
@@ -101,6 +107,9 @@ enum ioasid_capability {
 	IOASID_CAP_REFUSALS = 1 << 1,
 	IOASID_CAP_DEFERRED_FLUSH = 1 << 2,
 	IOASID_CAP_MAP_FILE = 1 << 3,
+	IOASID_CAP_PASID = 1 << 4,
+	IOASID_CAP_REPLACE_RID = 1 << 5,
+	IOASID_CAP_REPLACE_PASID = 1 << 6,
 };
 
 /**
@@ -178,8 +187,8 @@ struct ioasid_alloc {
  * @__reserved: must be 0
  *
  * Remove every mapping and end the IOASID. Devices that were allowed to use it fault from here on;
- * each keeps its reference until DEVICE_DISALLOW, and until the last one did so the number is not
- * given out again. When this returns no device reaches the memory that was mapped.
+ * each keeps its reference until DEVICE_DISALLOW, and until the last one did so neither the IOASID
+ * nor its PASID is given out again. When this returns no device reaches the memory that was mapped.
  *
  * Errors: ENOENT.
  */
@@ -527,6 +536,8 @@ struct ioasid_batch {
  * @IOASID_EVENT_DEVICE_ADDED: @device appeared in an owned group; it reaches what the group's other
  *	devices reach
  * @IOASID_EVENT_DEVICE_REMOVED: @device of an owned group is gone
+ * @IOASID_EVENT_NO_PASIDS: @device appeared in an owned group and cannot use all PASIDs that the
+ *	group's other devices were allowed; it can when they are disallowed and allowed again
  * @IOASID_EVENT_REVOKED: the binding of @device was ended from outside: it was removed, or its
  *	driver was unbound. Its device files answer ENODEV
  */
@@ -537,6 +548,7 @@ enum ioasid_event_type {
 	IOASID_EVENT_DEVICE_ADDED = 3,
 	IOASID_EVENT_DEVICE_REMOVED = 4,
 	IOASID_EVENT_REVOKED = 5,
+	IOASID_EVENT_NO_PASIDS = 6,
 };
 
 /**
@@ -582,10 +594,12 @@ enum ioasid_bus {
  * @IOASID_DEVICE_CAP_RID: an IOASID can be allowed for the device's RID
  * @IOASID_DEVICE_CAP_RESET: the function is reset before it returns to the kernel; without this bit
  *	it is only stopped
+ * @IOASID_DEVICE_CAP_PASID: IOASIDs can be allowed for PASIDs of the device
  */
 enum ioasid_device_capability {
 	IOASID_DEVICE_CAP_RID = 1 << 0,
 	IOASID_DEVICE_CAP_RESET = 1 << 1,
+	IOASID_DEVICE_CAP_PASID = 1 << 2,
 };
 
 #define IOASID_NO_GROUP (~0U)
@@ -603,6 +617,9 @@ enum ioasid_device_capability {
  * @out_pci_class: PCI base class, subclass and programming interface, 24 bits
  * @out_pci_revision: PCI revision
  * @out_name: name of the device, as the kernel prints it
+ * @out_max_pasids: one more than the highest PASID that the device can be allowed; 0 without
+ *	IOASID_DEVICE_CAP_PASID
+ * @out_reserved: 0
  *
  * Errors: ENODEV.
  */
@@ -618,6 +635,8 @@ struct ioasid_device_info {
 	__u32 out_pci_class;
 	__u32 out_pci_revision;
 	__u8 out_name[IOASID_NAME_SIZE];
+	__u32 out_max_pasids;
+	__u32 out_reserved;
 };
 #define IOASID_DEVICE_GET_INFO _IO(IOASID_IOC_TYPE, IOASID_CMD_DEVICE_GET_INFO)
 
@@ -700,6 +719,8 @@ enum ioasid_owner_flags {
  * @out_refused_time_ns: when that happened last, on CLOCK_BOOTTIME
  * @out_refused_device: for which device
  * @out_refused_driver: to which driver
+ * @out_num_pasids: how many PASIDs of the group's devices are allowed
+ * @out_reserved: 0
  *
  * Who owns the DMA of the device's group, by name. It answers the question that an EBUSY from
  * DEVICE_BIND leaves open, and may be asked by anyone who holds a device file.
@@ -720,6 +741,8 @@ struct ioasid_device_owner {
 	__aligned_u64 out_refused_time_ns;
 	__u8 out_refused_device[IOASID_NAME_SIZE];
 	__u8 out_refused_driver[IOASID_NAME_SIZE];
+	__u32 out_num_pasids;
+	__u32 out_reserved;
 };
 #define IOASID_DEVICE_GET_OWNER _IO(IOASID_IOC_TYPE, IOASID_CMD_DEVICE_GET_OWNER)
 
@@ -797,49 +820,145 @@ struct ioasid_device_unbind {
 };
 #define IOASID_DEVICE_UNBIND _IO(IOASID_IOC_TYPE, IOASID_CMD_DEVICE_UNBIND)
 
+/* PASIDs are numbers of 20 bits, and 0 is not one of them. */
+#define IOASID_MAX_PASID ((1U << 20) - 1)
+
+/**
+ * enum ioasid_allow_flags - bits of &ioasid_device_allow.flags
+ * @IOASID_ALLOW_PASID: the IOASID serves the DMA that the device tags with a PASID; otherwise all
+ *	DMA without one (its RID)
+ * @IOASID_ALLOW_FIXED_PASID: with IOASID_ALLOW_PASID: under the number @pasid; otherwise the kernel
+ *	chooses
+ */
+enum ioasid_allow_flags {
+	IOASID_ALLOW_PASID = 1 << 0,
+	IOASID_ALLOW_FIXED_PASID = 1 << 1,
+};
+
 /**
  * struct ioasid_device_allow - ioctl(IOASID_DEVICE_ALLOW), on a device file
  * @size: sizeof(struct ioasid_device_allow)
- * @flags: must be 0: the IOASID serves all DMA of the device (its RID)
+ * @flags: bits of &enum ioasid_allow_flags
  * @ioasid: an IOASID of the context that the device is bound to
- * @__reserved: must be 0
+ * @pasid: with IOASID_ALLOW_FIXED_PASID the number, from 1 to IOASID_MAX_PASID; else must be 0
  * @out_range: after EADDRINUSE the mapping that the device could not reach
+ * @out_pasid: with IOASID_ALLOW_PASID the number
+ * @out_num_pasids: after EDQUOT how many PASIDs the calling user has
+ * @out_pasid_limit: after EDQUOT how many the user may have
+ * @out_reserved: 0
  *
- * Let the device use the IOASID. All its mappings are visible to the device when this returns. The
- * devices of a group share one address space for their RIDs: a further device of the group can be
- * allowed the same IOASID only.
+ * Let the device use the IOASID. All its mappings are visible to the device when this returns. A
+ * device can be allowed one IOASID for its RID and one under each PASID, and the same IOASID any
+ * number of times. The devices of a group have the address space of their RIDs in common, and that
+ * of each PASID: a further device of the group can be allowed the same IOASID only.
  *
- * Errors: EINVAL (not bound through this file), ENOENT, EEXIST (the device is allowed an IOASID
- * already), EBUSY (another device of the group is allowed another IOASID), EADDRINUSE, EOPNOTSUPP,
- * ENOMEM, ENODEV.
+ * A number that the kernel chooses belongs to the IOASID: it is the same for every device, no other
+ * IOASID and no process address space has it, and it stays reserved until the IOASID is freed and
+ * no device is allowed anything under it. A number of the caller's choice means something for this
+ * group only. Both count against a quota of the calling user (module parameter pasids_per_user).
+ *
+ * Errors: EINVAL (not bound through this file, or not a PASID), ENOENT, EEXIST (the device is
+ * allowed an IOASID already, for its RID or under this PASID), EBUSY (another device of the group
+ * is allowed another IOASID), EADDRINUSE, EDQUOT, ENOSPC, EOPNOTSUPP (also: the device has no
+ * PASIDs, or none that high), ENOMEM, EINTR, ENODEV.
  */
 struct ioasid_device_allow {
 	__u32 size;
 	__u32 flags;
 	__u32 ioasid;
-	__u32 __reserved;
+	__u32 pasid;
 	struct ioasid_range out_range;
+	__u32 out_pasid;
+	__u32 out_num_pasids;
+	__u32 out_pasid_limit;
+	__u32 out_reserved;
 };
 #define IOASID_DEVICE_ALLOW _IO(IOASID_IOC_TYPE, IOASID_CMD_DEVICE_ALLOW)
 
 /**
+ * enum ioasid_disallow_flags - bits of &ioasid_device_disallow.flags
+ * @IOASID_DISALLOW_PASID: what it was allowed under @pasid; otherwise what its RID uses
+ */
+enum ioasid_disallow_flags {
+	IOASID_DISALLOW_PASID = 1 << 0,
+};
+
+/**
  * struct ioasid_device_disallow - ioctl(IOASID_DEVICE_DISALLOW), on a device file
  * @size: sizeof(struct ioasid_device_disallow)
- * @flags: must be 0
+ * @flags: bits of &enum ioasid_disallow_flags
  * @ioasid: what the device was allowed; also one that was freed since
- * @__reserved: must be 0
+ * @pasid: with IOASID_DISALLOW_PASID under which PASID; else must be 0
  *
- * Take the IOASID away from the device and drop the device's reference. DMA of the group is blocked
- * when the last of its devices that was allowed the IOASID lets go.
+ * Take the IOASID away from the device and drop the device's reference. DMA of the group's RIDs, or
+ * that under the PASID, is blocked when the last of its devices that was allowed the IOASID lets
+ * go.
  *
- * Errors: EINVAL (not bound through this file), ENOENT (the device was not allowed it), ENODEV.
+ * Errors: EINVAL (not bound through this file, or not a PASID), ENOENT (the device was not allowed
+ * it), ENODEV.
  */
 struct ioasid_device_disallow {
 	__u32 size;
 	__u32 flags;
 	__u32 ioasid;
-	__u32 __reserved;
+	__u32 pasid;
 };
 #define IOASID_DEVICE_DISALLOW _IO(IOASID_IOC_TYPE, IOASID_CMD_DEVICE_DISALLOW)
+
+/**
+ * enum ioasid_replace_flags - bits of &ioasid_device_replace.flags
+ * @IOASID_REPLACE_PASID: what it was allowed under @pasid; otherwise what its RID uses
+ * @IOASID_REPLACE_GROUP: also for other devices of the group that were allowed the same
+ */
+enum ioasid_replace_flags {
+	IOASID_REPLACE_PASID = 1 << 0,
+	IOASID_REPLACE_GROUP = 1 << 1,
+};
+
+/**
+ * enum ioasid_replaced_flags - bits of &ioasid_device_replace.out_replace_flags
+ * @IOASID_REPLACED_WITH_GAP: for a time the device's DMA was blocked, or reached only a part of
+ *	what is mapped. Without it, DMA went either to the one or to the other address space, as far
+ *	as the order of calls to the IOMMU driver decides it; most IOMMUs can drop DMA that is under
+ *	way while they switch
+ * @IOASID_REPLACE_LOST: after an error: the former address space could not be attached again
+ *	either. The device's DMA is blocked; it is still allowed @from_ioasid, and a DEVICE_REPLACE
+ *	that succeeds puts another one in force
+ */
+enum ioasid_replaced_flags {
+	IOASID_REPLACED_WITH_GAP = 1 << 0,
+	IOASID_REPLACE_LOST = 1 << 1,
+};
+
+/**
+ * struct ioasid_device_replace - ioctl(IOASID_DEVICE_REPLACE), on a device file
+ * @size: sizeof(struct ioasid_device_replace)
+ * @flags: bits of &enum ioasid_replace_flags
+ * @from_ioasid: what the device was allowed; also one that was freed since
+ * @ioasid: what it shall use instead, an IOASID of the same context
+ * @pasid: with IOASID_REPLACE_PASID under which PASID; else must be 0
+ * @out_replace_flags: bits of &enum ioasid_replaced_flags
+ * @out_range: after EADDRINUSE the mapping that the device could not reach
+ *
+ * Let the device use another IOASID in place of one that it was allowed, as DISALLOW and ALLOW
+ * would do, but without leaving it blocked where the kernel can (IOASID_CAP_REPLACE_RID,
+ * IOASID_CAP_REPLACE_PASID). When this returns with success the device reaches nothing of the
+ * former one; with an error it uses the former one, unless the reply says IOASID_REPLACE_LOST. The
+ * PASID keeps its number. If both are the same nothing happens.
+ *
+ * Errors: EINVAL (not bound through this file, or not a PASID), ENOENT (the device was not allowed
+ * @from_ioasid, or @ioasid does not exist), EBUSY (another device of the group was allowed it too,
+ * and IOASID_REPLACE_GROUP is not set), EADDRINUSE, EOPNOTSUPP, ENOMEM, EINTR, ENODEV.
+ */
+struct ioasid_device_replace {
+	__u32 size;
+	__u32 flags;
+	__u32 from_ioasid;
+	__u32 ioasid;
+	__u32 pasid;
+	__u32 out_replace_flags;
+	struct ioasid_range out_range;
+};
+#define IOASID_DEVICE_REPLACE _IO(IOASID_IOC_TYPE, IOASID_CMD_DEVICE_REPLACE)
 
 #endif /* _UAPI_LINUX_IOASIDFD_H */
