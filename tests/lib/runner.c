@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "call.h"
+#include "mock.h"
 #include "oracle.h"
 #include "sysfs.h"
 #include "test.h"
@@ -33,7 +34,11 @@ static struct {
 static struct {
 	const char *name;
 	char driver[64];
-} device[] = { { EDU, "" }, { EDU_PAIR_0, "" }, { EDU_PAIR_1, "" }, { NVME, "" }, { E1000E, "" } };
+} device[] = {
+	{ EDU, "" },	      { EDU_PAIR_0, "" },   { EDU_PAIR_1, "" },
+	{ NVME, "" },	      { E1000E, "" },	    { MOCK_NAME(0), "" },
+	{ MOCK_NAME(1), "" }, { MOCK_NAME(2), "" }, { MOCK_NAME(3), "" },
+};
 
 static unsigned long taint;
 static unsigned int nr_run, nr_failed;
@@ -173,7 +178,7 @@ static void judge_devices(char *why, size_t size)
 	int owner;
 
 	for (i = 0; i < ARRAY_SIZE(device); i++) {
-		if (!pci_driven_by(device[i].name, STUB_DRIVER))
+		if (!pci_driven_by(device[i].name, stub_driver(device[i].name)))
 			continue;
 		owner = owner_of(device[i].name);
 		if (owner != IOASID_OWNER_CONTEXT && owner >= 0)
@@ -210,6 +215,7 @@ static bool judge(char *why, size_t size)
 
 	judge_devices(why, size);
 	put_devices_back(why, size);
+	mock_judge(why, size);
 	pins = pins_settled(0);
 	if (pins)
 		snprintf(why + strlen(why), size - strlen(why),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* PCI devices as sysfs shows them: see sysfs.h. */
+/* Devices as sysfs shows them: see sysfs.h. */
 #include <libgen.h>
 #include <limits.h>
 
@@ -37,13 +37,28 @@ int file_write(const char *path, const char *text)
 	return rc;
 }
 
+static bool is_pci(const char *device)
+{
+	return strchr(device, ':');
+}
+
+static const char *bus_of(const char *device)
+{
+	return is_pci(device) ? "pci" : "platform";
+}
+
+const char *stub_driver(const char *device)
+{
+	return is_pci(device) ? STUB_DRIVER : PLATFORM_STUB_DRIVER;
+}
+
 static const char *device_file(const char *device, const char *file)
 {
 	static char path[4][PATH_MAX];
 	static unsigned int turn;
 	char *to = path[turn++ % 4];
 
-	snprintf(to, PATH_MAX, "/sys/bus/pci/devices/%s/%s", device, file);
+	snprintf(to, PATH_MAX, "/sys/bus/%s/devices/%s/%s", bus_of(device), device, file);
 	return to;
 }
 
@@ -96,6 +111,15 @@ bool pci_bus_master(const char *device)
 	return pci_config16(device, 4) & 4;
 }
 
+/* Let a driver that matches have it. */
+static void probe(const char *device)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/sys/bus/%s/drivers_probe", bus_of(device));
+	file_write(path, device);
+}
+
 bool pci_give(const char *device, const char *driver)
 {
 	int rc;
@@ -106,7 +130,7 @@ bool pci_give(const char *device, const char *driver)
 	rc = file_write(device_file(device, "driver_override"), driver);
 	test_require(!rc, "%s: driver_override: %s", device, strerror(-rc));
 	pci_unbind(device);
-	file_write("/sys/bus/pci/drivers_probe", device);
+	probe(device);
 	return pci_driven_by(device, driver);
 }
 
@@ -121,7 +145,7 @@ void pci_give_back(const char *device, const char *driver)
 	pci_unbind(device);
 	file_write(device_file(device, "driver_override"), "\n");
 	if (*driver)
-		file_write("/sys/bus/pci/drivers_probe", device);
+		probe(device);
 }
 
 int pci_bind(const char *device, const char *driver)
@@ -131,7 +155,7 @@ int pci_bind(const char *device, const char *driver)
 
 	rc = file_write(device_file(device, "driver_override"), driver);
 	test_require(!rc, "%s: driver_override: %s", device, strerror(-rc));
-	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/%s/bind", driver);
+	snprintf(path, sizeof(path), "/sys/bus/%s/drivers/%s/bind", bus_of(device), driver);
 	rc = file_write(path, device);
 	file_write(device_file(device, "driver_override"), "\n");
 	return rc;
@@ -182,8 +206,8 @@ const char *stub_node(const char *device)
 	static char path[PATH_MAX];
 	int tries;
 
-	if (!pci_give(device, STUB_DRIVER))
-		test_fail("%s: %s did not bind it (driver now: '%s')", device, STUB_DRIVER,
+	if (!pci_give(device, stub_driver(device)))
+		test_fail("%s: %s did not bind it (driver now: '%s')", device, stub_driver(device),
 			  pci_driver(device));
 	snprintf(path, sizeof(path), "/dev/ioasid-dev/%s", device);
 	for (tries = 0; access(path, F_OK) && tries < 200; tries++)

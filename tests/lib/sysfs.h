@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * PCI devices as sysfs shows them: who drives one, and giving it to another driver. Knows no ioctl.
+ * Devices as sysfs shows them: who drives one, and giving it to another driver. Knows no ioctl.
+ *
+ * Most are PCI devices. What is there for every bus takes the name of a platform device as well,
+ * which is one without a colon: present, driver, driven_by, group, give, unbind, give_back, bind.
  */
 #ifndef IOASID_TEST_SYSFS_H
 #define IOASID_TEST_SYSFS_H
@@ -10,6 +13,7 @@
 #include <stdint.h>
 
 #define STUB_DRIVER "ioasidfd_stub_pci"
+#define PLATFORM_STUB_DRIVER "ioasidfd_stub_platform"
 
 /* First line of a file, without its end. 0 or -errno. */
 int file_read(const char *path, char *text, size_t size);
@@ -55,6 +59,9 @@ void pci_rescan(void);
 
 /* Length of a BAR, 0 if it is not there. */
 uint64_t pci_bar_length(const char *device, int bar);
+
+/* The stub driver of the device's bus. */
+const char *stub_driver(const char *device);
 
 /* Bound to the stub driver, its node there: the node's path, in static storage. */
 const char *stub_node(const char *device);
