@@ -122,6 +122,15 @@ int compat_member_attach(struct iommu_domain *domain, const struct compat_source
 void compat_member_detach(struct iommu_domain *domain, const struct compat_source *source)
 {
 }
+
+u32 compat_hide_pasids(struct device *dev)
+{
+	return 0;
+}
+
+void compat_restore_pasids(struct device *dev, u32 max_pasids)
+{
+}
 #else
 
 /* MODULE_IMPORT_NS() wants quotes on some kernels and none on others. */
@@ -318,5 +327,18 @@ void compat_member_detach(struct iommu_domain *domain, const struct compat_sourc
 	struct member_visit visit = { .domain = domain, .source = source };
 
 	iommu_group_for_each_dev(source->group, &visit, detach_if_member);
+}
+
+u32 compat_hide_pasids(struct device *dev)
+{
+	u32 max_pasids = dev->iommu->max_pasids;
+
+	dev->iommu->max_pasids = 0;
+	return max_pasids;
+}
+
+void compat_restore_pasids(struct device *dev, u32 max_pasids)
+{
+	dev->iommu->max_pasids = max_pasids;
 }
 #endif

@@ -138,4 +138,13 @@ int compat_member_attach(struct iommu_domain *domain, const struct compat_source
 /* The reverse, for a device that leaves while its group keeps the PASID. */
 void compat_member_detach(struct iommu_domain *domain, const struct compat_source *source);
 
+/**
+ * compat_hide_pasids() - make the iommu core treat a device as one without PASIDs
+ * @dev: device of a group that the caller owns, with no PASID attached
+ *
+ * Return: what compat_restore_pasids() undoes it with, while the device is in a group.
+ */
+u32 compat_hide_pasids(struct device *dev);
+void compat_restore_pasids(struct device *dev, u32 max_pasids);
+
 #endif

@@ -36,6 +36,7 @@ MODULE_PARM_DESC(
  * @lock: protects what follows
  * @attachments: by PASID what the devices use under it, with COMPAT_NO_PASID for the RIDs
  * @nr_pasids: entries of @attachments but the RIDs; read without the lock as well
+ * @excluded: of &struct excluded
  */
 struct dma_group {
 	struct list_head node;
@@ -49,6 +50,19 @@ struct dma_group {
 	struct mutex lock;
 	struct xarray attachments;
 	unsigned int nr_pasids;
+	struct list_head excluded;
+};
+
+/**
+ * struct excluded - a device that joined a group and could not get its PASIDs
+ * @node: in &dma_group.excluded
+ * @dev: the device, until it leaves
+ * @max_pasids: what it had
+ */
+struct excluded {
+	struct list_head node;
+	struct device *dev;
+	u32 max_pasids;
 };
 
 static DEFINE_MUTEX(groups_lock);
@@ -139,6 +153,7 @@ static struct dma_group *claim_new(struct iommu_group *group, struct ioasidfd_co
 	dma_group->nr_bound = 1;
 	mutex_init(&dma_group->lock);
 	xa_init_flags(&dma_group->attachments, XA_FLAGS_ACCOUNT);
+	INIT_LIST_HEAD(&dma_group->excluded);
 	list_add_tail(&dma_group->node, &groups);
 	return dma_group;
 }
@@ -208,6 +223,16 @@ struct dma_group *group_claim(struct device *dev, struct ioasidfd_context *ctx, 
 	return dma_group;
 }
 
+static void restore_excluded(struct dma_group *group)
+{
+	struct excluded *excluded, *next;
+
+	list_for_each_entry_safe(excluded, next, &group->excluded, node) {
+		compat_restore_pasids(excluded->dev, excluded->max_pasids);
+		kfree(excluded);
+	}
+}
+
 void group_release(struct dma_group *group)
 {
 	mutex_lock(&groups_lock);
@@ -218,6 +243,7 @@ void group_release(struct dma_group *group)
 	list_del(&group->node);
 	WARN_ON(!xa_empty(&group->attachments));
 	iommu_group_release_dma_owner(group->group);
+	restore_excluded(group);
 	mutex_unlock(&groups_lock);
 
 	watch_check(group->group);
@@ -374,45 +400,111 @@ void group_note_refusal(struct iommu_group *group, const char *device, const cha
 	mutex_unlock(&groups_lock);
 }
 
-static void add_member(struct dma_group *group, struct device *dev)
+static void remove_pasids(struct dma_group *group, struct device *dev, unsigned long nr)
 {
 	struct attachment *attachment;
 	unsigned long pasid;
+
+	lockdep_assert_held(&group->lock);
+	xa_for_each(&group->attachments, pasid, attachment) {
+		if (!nr--)
+			break;
+		attachment_remove_member(attachment, dev);
+	}
+}
+
+/*
+ * The iommu core takes for granted that a PASID of a group is one of all its devices. Without memory
+ * to remember it by, the device stays without PASIDs.
+ */
+static void exclude(struct dma_group *group, struct device *dev)
+{
+	struct excluded *excluded = kmalloc(sizeof(*excluded), GFP_KERNEL_ACCOUNT);
+	u32 max_pasids = compat_hide_pasids(dev);
+
+	lockdep_assert_held(&group->lock);
+	if (!excluded)
+		return;
+	excluded->dev = dev;
+	excluded->max_pasids = max_pasids;
+	list_add(&excluded->node, &group->excluded);
+}
+
+static void forget_excluded(struct dma_group *group, const struct device *dev)
+{
+	struct excluded *excluded, *next;
+
+	lockdep_assert_held(&group->lock);
+	list_for_each_entry_safe(excluded, next, &group->excluded, node) {
+		if (excluded->dev != dev)
+			continue;
+		list_del(&excluded->node);
+		kfree(excluded);
+	}
+}
+
+static int add_pasids(struct dma_group *group, struct device *dev)
+{
+	struct attachment *attachment;
+	unsigned long pasid, nr = 0;
 	int rc = 0;
 
-	mutex_lock(&group->lock);
-	xa_for_each(&group->attachments, pasid, attachment)
-		rc = attachment_add_member(attachment, dev) ?: rc;
-	mutex_unlock(&group->lock);
-	if (rc)
-		push_event(group, IOASID_EVENT_NO_PASIDS, dev_name(dev), NULL,
+	lockdep_assert_held(&group->lock);
+	xa_for_each(&group->attachments, pasid, attachment) {
+		rc = attachment_add_member(attachment, dev);
+		if (rc)
+			break;
+		nr++;
+	}
+	if (rc) {
+		remove_pasids(group, dev, nr);
+		exclude(group, dev);
+	}
+	return rc;
+}
+
+void group_add_member(struct iommu_group *group, struct device *dev)
+{
+	struct dma_group *dma_group;
+	u64 now = ktime_get_boottime_ns();
+	int rc;
+
+	mutex_lock(&groups_lock);
+	dma_group = find_group(group);
+	if (dma_group) {
+		push_event(dma_group, IOASID_EVENT_DEVICE_ADDED, dev_name(dev), NULL, now);
+		mutex_lock(&dma_group->lock);
+		rc = add_pasids(dma_group, dev);
+		mutex_unlock(&dma_group->lock);
+		if (rc)
+			push_event(dma_group, IOASID_EVENT_NO_PASIDS, dev_name(dev), NULL, now);
+	}
+	mutex_unlock(&groups_lock);
+}
+
+void group_note_leaving(struct iommu_group *group, const char *device)
+{
+	struct dma_group *dma_group;
+
+	mutex_lock(&groups_lock);
+	dma_group = find_group(group);
+	if (dma_group)
+		push_event(dma_group, IOASID_EVENT_DEVICE_REMOVED, device, NULL,
 			   ktime_get_boottime_ns());
+	mutex_unlock(&groups_lock);
 }
 
-static void remove_member(struct dma_group *group, struct device *dev)
+void group_remove_member(struct iommu_group *group, struct device *dev)
 {
-	struct attachment *attachment;
-	unsigned long pasid;
-
-	mutex_lock(&group->lock);
-	xa_for_each(&group->attachments, pasid, attachment)
-		attachment_remove_member(attachment, dev);
-	mutex_unlock(&group->lock);
-}
-
-void group_note_member(struct iommu_group *group, struct device *dev, bool added)
-{
-	u32 type = added ? IOASID_EVENT_DEVICE_ADDED : IOASID_EVENT_DEVICE_REMOVED;
 	struct dma_group *dma_group;
 
 	mutex_lock(&groups_lock);
 	dma_group = find_group(group);
 	if (dma_group) {
-		push_event(dma_group, type, dev_name(dev), NULL, ktime_get_boottime_ns());
-		if (added)
-			add_member(dma_group, dev);
-		else
-			remove_member(dma_group, dev);
+		mutex_lock(&dma_group->lock);
+		remove_pasids(dma_group, dev, ULONG_MAX);
+		forget_excluded(dma_group, dev);
+		mutex_unlock(&dma_group->lock);
 	}
 	mutex_unlock(&groups_lock);
 }

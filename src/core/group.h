@@ -93,8 +93,17 @@ struct pasid *group_get_pasid(struct dma_group *group, struct device *dev, struc
 void group_note_refusal(struct iommu_group *group, const char *device, const char *driver,
 			u64 time_ns);
 
-/* A device joined the group or is leaving it: likewise. What it needs to use PASIDs is done. */
-void group_note_member(struct iommu_group *group, struct device *dev, bool added);
+/*
+ * A device joined the group: likewise. It gets the group's PASIDs; if it cannot have all of them it
+ * has none, until ownership returns to the kernel, and the owner is told that, too.
+ */
+void group_add_member(struct iommu_group *group, struct device *dev);
+
+/* A device is leaving the group: likewise. */
+void group_note_leaving(struct iommu_group *group, const char *device);
+
+/* It has no driver any more: it loses the group's PASIDs. */
+void group_remove_member(struct iommu_group *group, struct device *dev);
 
 /* The binding of a device was ended from outside: likewise. */
 void group_note_revoked(struct dma_group *group, const char *device);

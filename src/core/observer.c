@@ -69,7 +69,18 @@ static unsigned int leaving_overflow;
 
 static atomic64_t requests, refusals, cleanups, missed;
 static struct workqueue_struct *workqueue;
-static struct notifier_block *notifiers;
+/**
+ * struct notifier_pair - of one bus: what runs after the iommu core, which gives an added device its
+ * group, and what runs before it
+ * @late: for everything but
+ * @early: the end of a device
+ */
+struct notifier_pair {
+	struct notifier_block late;
+	struct notifier_block early;
+};
+
+static struct notifier_pair *notifiers;
 static bool hook_installed;
 
 static void process(const struct observation *seen)
@@ -255,10 +266,10 @@ static void on_notified(unsigned long event, struct device *dev, struct iommu_gr
 {
 	switch (event) {
 	case BUS_NOTIFY_ADD_DEVICE:
-		group_note_member(group, dev, true);
+		group_add_member(group, dev);
 		break;
 	case BUS_NOTIFY_DEL_DEVICE:
-		group_note_member(group, dev, false);
+		group_note_leaving(group, dev_name(dev));
 		break;
 	case BUS_NOTIFY_UNBOUND_DRIVER:
 		watch_check(group);
@@ -294,11 +305,46 @@ static int notified(struct notifier_block *nb, unsigned long event, void *data)
 	return NOTIFY_DONE;
 }
 
+/* Its driver is gone, and the iommu core still knows it. */
+static int notified_early(struct notifier_block *nb, unsigned long event, void *data)
+{
+	struct device *dev = data;
+	struct iommu_group *group;
+
+	if (event != BUS_NOTIFY_REMOVED_DEVICE)
+		return NOTIFY_DONE;
+	group = iommu_group_get(dev);
+	if (group) {
+		group_remove_member(group, dev);
+		iommu_group_put(group);
+	}
+	return NOTIFY_DONE;
+}
+
 static void unregister_notifiers(unsigned int nr)
 {
-	while (nr--)
-		compat_bus_unregister_notifier(bus_type_at(nr), &notifiers[nr]);
+	while (nr--) {
+		compat_bus_unregister_notifier(bus_type_at(nr), &notifiers[nr].early);
+		compat_bus_unregister_notifier(bus_type_at(nr), &notifiers[nr].late);
+	}
 	kfree(notifiers);
+}
+
+static int register_pair(const struct bus_type *bus, struct notifier_pair *pair)
+{
+	int rc;
+
+	pair->late.notifier_call = notified;
+	pair->late.priority = -1;
+	pair->early.notifier_call = notified_early;
+	pair->early.priority = 1;
+	rc = compat_bus_register_notifier(bus, &pair->late);
+	if (rc)
+		return rc;
+	rc = compat_bus_register_notifier(bus, &pair->early);
+	if (rc)
+		compat_bus_unregister_notifier(bus, &pair->late);
+	return rc;
 }
 
 static int register_notifiers(void)
@@ -310,10 +356,7 @@ static int register_notifiers(void)
 	if (!notifiers)
 		return -ENOMEM;
 	for (i = 0; i < bus_count(); i++) {
-		notifiers[i].notifier_call = notified;
-		/* After the iommu core, which gives an added device its group. */
-		notifiers[i].priority = -1;
-		rc = compat_bus_register_notifier(bus_type_at(i), &notifiers[i]);
+		rc = register_pair(bus_type_at(i), &notifiers[i]);
 		if (rc) {
 			unregister_notifiers(i);
 			return rc;

@@ -536,8 +536,8 @@ struct ioasid_batch {
  * @IOASID_EVENT_DEVICE_ADDED: @device appeared in an owned group; it reaches what the group's other
  *	devices reach
  * @IOASID_EVENT_DEVICE_REMOVED: @device of an owned group is gone
- * @IOASID_EVENT_NO_PASIDS: @device appeared in an owned group and cannot use all PASIDs that the
- *	group's other devices were allowed; it can when they are disallowed and allowed again
+ * @IOASID_EVENT_NO_PASIDS: @device appeared in an owned group and cannot have all PASIDs that the
+ *	group's other devices were allowed. It has none until ownership returns to the kernel
  * @IOASID_EVENT_REVOKED: the binding of @device was ended from outside: it was removed, or its
  *	driver was unbound. Its device files answer ENODEV
  */
