@@ -129,6 +129,15 @@ static inline int compat_bus_for_each_dev(const struct bus_type *bus, void *data
 	return bus_for_each_dev((struct bus_type *)bus, NULL, data, visit);
 }
 
+/*
+ * Does this entry of &pci_dev.reset_methods reset the whole bus? Entries are numbers in a table of
+ * the PCI core that no header has: "bus" is the sixth, and "cxl_bus", since 6.10, the seventh.
+ */
+static inline bool compat_pci_resets_bus(u8 method)
+{
+	return method == 6 || method == 7;
+}
+
 /* The owner argument went away in 6.4. */
 static inline struct class *compat_class_create(const char *name)
 {

@@ -9,6 +9,7 @@
 #include <linux/pci.h>
 #include <linux/slab.h>
 
+#include "../compat/compat.h"
 #include "node.h"
 #include "pci.h"
 
@@ -16,10 +17,12 @@
  * struct pci_stub - a PCI function in user space's hands
  * @pdev: the function
  * @node: its node
+ * @reset_failed: the last reset, although it should have been possible
  */
 struct pci_stub {
 	struct pci_dev *pdev;
 	struct node *node;
+	bool reset_failed;
 };
 
 static int pci_stub_enable(void *private)
@@ -37,16 +40,36 @@ static int pci_stub_enable(void *private)
 	return 0;
 }
 
-/* A device that is not there any more would be waited for in vain. */
-static void reset(struct pci_dev *pdev)
+/*
+ * Can the function be reset, as things are now? What the kernel found possible when the function
+ * appeared includes resetting its bus, which it does not do any more once something else is there.
+ */
+static bool can_reset(const struct pci_dev *pdev)
+{
+	/* Looks at the head of the list only: others come and go. */
+	bool alone = list_is_singular(&pdev->bus->devices);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(pdev->reset_methods) && pdev->reset_methods[i]; i++)
+		if (alone || !compat_pci_resets_bus(pdev->reset_methods[i]))
+			return true;
+	return false;
+}
+
+/* Nothing else can be done for a device whose reset fails than to keep it from the bus. */
+static void reset(struct pci_stub *stub)
 {
 	int rc;
 
-	if (!pdev->reset_methods[0] || !pci_device_is_present(pdev))
+	/* One that is not there any more would be waited for in vain. */
+	if (!can_reset(stub->pdev) || !pci_device_is_present(stub->pdev))
 		return;
-	rc = pci_reset_function_locked(pdev);
+	rc = pci_reset_function_locked(stub->pdev);
+	stub->reset_failed = rc;
 	if (rc)
-		pci_warn(pdev, "reset failed (%d); bus mastering stays off\n", rc);
+		pci_err(stub->pdev,
+			"reset failed (%d): what user space left in the device is still there; bus mastering stays off\n",
+			rc);
 }
 
 static void pci_stub_quiesce(void *private)
@@ -58,7 +81,7 @@ static void pci_stub_quiesce(void *private)
 	if (pci_device_is_present(stub->pdev) && !pci_wait_for_pending_transaction(stub->pdev))
 		pci_warn(stub->pdev,
 			 "transactions still pending after bus mastering was turned off\n");
-	reset(stub->pdev);
+	reset(stub);
 	pci_disable_device(stub->pdev);
 }
 
@@ -71,7 +94,7 @@ static void pci_stub_get_info(void *private, struct ioasid_device_info *info)
 	info->out_pci_device = stub->pdev->device;
 	info->out_pci_class = stub->pdev->class;
 	info->out_pci_revision = stub->pdev->revision;
-	if (stub->pdev->reset_methods[0])
+	if (can_reset(stub->pdev) && !stub->reset_failed)
 		info->out_capabilities |= IOASID_DEVICE_CAP_RESET;
 }
 

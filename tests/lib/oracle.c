@@ -120,3 +120,31 @@ uint64_t fdinfo_pending(int fd, uint32_t ioasid)
 	test_require(at >= 0, "fdinfo lacks IOASID %u", ioasid);
 	return info.ioasid[at].pending;
 }
+
+int kernel_log_open(void)
+{
+	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	test_require(log >= 0 && lseek(log, 0, SEEK_END) >= 0, "/dev/kmsg: %m");
+	return log;
+}
+
+bool kernel_log_has(int log, const char *text)
+{
+	char line[8192];
+	ssize_t got;
+
+	for (;;) {
+		got = read(log, line, sizeof(line) - 1);
+		/* It was overwritten before we came: what is left is still worth reading. */
+		if (got < 0 && errno == EPIPE)
+			continue;
+		if (got < 0)
+			break;
+		line[got] = '\0';
+		if (strstr(line, text))
+			return true;
+	}
+	test_require(errno == EAGAIN, "/dev/kmsg: %m");
+	return false;
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What others than the module say: the kernel's counters of pinned pages, the process's own, the
- * taint flags. And fdinfo, which is the module's own word, in one piece.
+ * taint flags, its log. And fdinfo, which is the module's own word, in one piece.
  */
 #ifndef IOASID_TEST_ORACLE_H
 #define IOASID_TEST_ORACLE_H
@@ -20,6 +20,10 @@ int64_t pins_settled(int64_t wanted);
 int64_t vm_pinned(pid_t pid);
 
 unsigned long kernel_taint(void);
+
+/* The kernel's log from here on, and whether a line of it that was not looked at holds @text. */
+int kernel_log_open(void);
+bool kernel_log_has(int log, const char *text);
 
 #define FDINFO_MAX 64
 

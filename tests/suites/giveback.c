@@ -10,7 +10,9 @@
 #include "call.h"
 #include "chance.h"
 #include "edu.h"
+#include "host.h"
 #include "nic.h"
+#include "oracle.h"
 #include "ordinary.h"
 #include "process.h"
 #include "sysfs.h"
@@ -328,14 +330,21 @@ static int enable_count(const char *device)
 	return atoi(text);
 }
 
-/* QEMU's other kinds of reset are none. */
-static bool function_level_reset(const char *device)
+/* What the kernel found possible when the device appeared. */
+static const char *reset_methods(const char *device)
 {
-	char path[PATH_MAX], text[100];
+	static char text[100];
+	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset_method", device);
 	file_read(path, text, sizeof(text));
-	return strstr(text, "flr");
+	return text;
+}
+
+/* QEMU's others of a single function are none. */
+static bool function_level_reset(const char *device)
+{
+	return strstr(reset_methods(device), "flr");
 }
 
 /* Still with the stub driver, and nobody's: stopped, and as new if it can be reset. */
@@ -442,6 +451,94 @@ IOASID_TEST(giveback, interrupt_line, .needs = NEEDS_BIND)
 	ck_assert(pci_config16(EDU, 4) & COMMAND_INTX_DISABLE);
 	edu_unbind(&rig.edu);
 	ck_assert(pci_config16(EDU, 4) & COMMAND_INTX_DISABLE);
+}
+
+/* A network card without a reset of its own. */
+#define OLD_NIC "e1000,bus=rp,romfile="
+#define BROADCAST_ACCEPT 0x8000
+
+/**
+ * struct neighbour - what else is on the bus of a function that is reset through it
+ * @row: name
+ * @plugged: there is another function when the device is bound
+ * @leaves: and it goes before the device is unbound
+ */
+struct neighbour {
+	struct test_row row;
+	bool plugged;
+	bool leaves;
+};
+
+static const struct neighbour neighbours[] = {
+	{ { "alone", "" }, false, false },
+	{ { "with another", "" }, true, false },
+	{ { "with another that leaves", "" }, true, true },
+};
+
+static void plug_old_nic(bool with_another)
+{
+	host_unplug_all();
+	if (with_another)
+		host_plug(HOT_1, OLD_NIC ",addr=0.1,multifunction=on");
+	host_plug(HOT, with_another ? OLD_NIC ",addr=0.0,multifunction=on" : OLD_NIC ",addr=0.0");
+	host_wait_there(HOT);
+	ck_assert_int_eq(pci_present(HOT_1), with_another);
+	ck_assert_str_eq(reset_methods(HOT), "bus");
+}
+
+static bool promises_reset(int dev)
+{
+	return ok_dev_info(dev).out_capabilities & IOASID_DEVICE_CAP_RESET;
+}
+
+/* A reset is promised exactly where it happens: the device's own register is the judge. */
+IOASID_TEST(giveback, reset_promised, TEST_ROWS(neighbours), .needs = NEEDS_BIND " hotplug")
+{
+	const struct neighbour *with = &neighbours[row];
+	bool expected = !with->plugged || with->leaves;
+	int log = kernel_log_open(), dev, ctx = context_open();
+	volatile uint32_t *page;
+
+	plug_old_nic(with->plugged);
+	dev = stub_open(HOT);
+	ck_assert_int_eq(promises_reset(dev), !with->plugged);
+	ok_bind(dev, .context_fd = ctx);
+	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, dev,
+		    ok_dev_region(dev, .index = 0).out_offset);
+	ck_assert(page != MAP_FAILED);
+	page[NIC_RECEIVE_CONTROL / 4] = BROADCAST_ACCEPT;
+	ck_assert_uint_eq(register_of(HOT, NIC_RECEIVE_CONTROL), BROADCAST_ACCEPT);
+	if (with->leaves)
+		pci_remove(HOT_1);
+	ck_assert_int_eq(promises_reset(dev), expected);
+	ok_unbind(dev);
+	ck_assert_int_eq(promises_reset(dev), expected);
+	ck_assert_uint_eq(register_of(HOT, NIC_RECEIVE_CONTROL), expected ? 0 : BROADCAST_ACCEPT);
+	ck_assert(!pci_bus_master(HOT));
+	ck_assert(!kernel_log_has(log, HOT ": reset failed"));
+	close(dev);
+	host_unplug_all();
+}
+
+/* Two that are always behind the bridge. The kernel tried the first one's when it was alone. */
+IOASID_TEST(giveback, no_reset_behind_a_bridge, .needs = NEEDS_BIND " bridge")
+{
+	static const char *const names[] = { BRIDGED_0, BRIDGED_1 };
+	int log = kernel_log_open(), ctx = context_open();
+	unsigned int i;
+
+	ck_assert_str_eq(reset_methods(BRIDGED_0), "bus");
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		int dev = stub_open(names[i]);
+
+		ck_assert(!promises_reset(dev));
+		ok_bind(dev, .context_fd = ctx);
+		ok_unbind(dev);
+		ck_assert(!pci_bus_master(names[i]));
+		close(dev);
+		pci_give_back(names[i], "");
+	}
+	ck_assert(!kernel_log_has(log, "reset failed"));
 }
 
 /* Any state, any way, many times. */

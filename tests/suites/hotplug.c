@@ -24,6 +24,7 @@
 
 #define NEEDS_HOTPLUG NEEDS_BIND " hotplug"
 #define AT 0x100000ull
+#define EDU_PCI_ID 0x11e8
 
 /**
  * struct way - how a device can be taken away, from the one behind the root port
@@ -120,7 +121,7 @@ static void new_hot(void)
 {
 	host_slot_power(true);
 	pci_rescan();
-	if (pci_present(HOT) && !pci_present(HOT_1))
+	if (pci_present(HOT) && !pci_present(HOT_1) && pci_config16(HOT, 2) == EDU_PCI_ID)
 		return;
 	host_unplug_all();
 	host_plug_edu();

@@ -593,7 +593,9 @@ enum ioasid_bus {
  * enum ioasid_device_capability - bits of &ioasid_device_info.out_capabilities
  * @IOASID_DEVICE_CAP_RID: an IOASID can be allowed for the device's RID
  * @IOASID_DEVICE_CAP_RESET: the function is reset before it returns to the kernel; without this bit
- *	it is only stopped
+ *	it is only stopped. That is how things are now: a function that can be reset only together
+ *	with its bus loses the bit while there is another function on the bus. A reset that fails
+ *	all the same is an error in the kernel's log, and the bit is gone
  * @IOASID_DEVICE_CAP_PASID: IOASIDs can be allowed for PASIDs of the device
  */
 enum ioasid_device_capability {
