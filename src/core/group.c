@@ -119,15 +119,20 @@ static struct dma_group *find_group(struct iommu_group *group)
 	return NULL;
 }
 
-/* -EPERM and -EBUSY of the iommu core both mean that somebody else has it. */
-static int claim_errno(int rc, u32 *refusal)
+/*
+ * What a claim that failed means to the caller. Only -EPERM is about an owner. -EBUSY and -EINVAL
+ * come from the IOMMU's driver, or say that a domain is attached which nobody claimed the group for.
+ */
+static int claim_errno(struct iommu_group *group, int rc, u32 *refusal)
 {
 	switch (rc) {
 	case -EPERM:
-	case -EBUSY:
 		return refuse(refusal, IOASID_REFUSAL_OWNED, -EBUSY);
 	case -EINVAL:
-		return refuse(refusal, IOASID_REFUSAL_DIRECT_MAPPED, -EOPNOTSUPP);
+		/* A device that demands it may have joined since check_platform(). */
+		if (has_direct_mapping(group))
+			*refusal = IOASID_REFUSAL_DIRECT_MAPPED;
+		return -EOPNOTSUPP;
 	default:
 		return rc;
 	}
@@ -146,7 +151,7 @@ static struct dma_group *claim_new(struct iommu_group *group, struct ioasidfd_co
 	rc = iommu_group_claim_dma_owner(group, dma_group);
 	if (rc) {
 		kfree(dma_group);
-		return ERR_PTR(claim_errno(rc, refusal));
+		return ERR_PTR(claim_errno(group, rc, refusal));
 	}
 	dma_group->group = group;
 	dma_group->owner = context_get(ctx);

@@ -140,12 +140,18 @@ static void note_rid(struct mock_device *mock, struct iommu_domain *old, struct 
 	}
 }
 
+static bool attach_can_fail(const struct iommu_domain *domain)
+{
+	return mmu_is_paging(domain) || (domain->type == IOMMU_DOMAIN_BLOCKED &&
+					 READ_ONCE(journal_options) & MOCK_OPTION_BLOCK_FAILS);
+}
+
 static MOCK_ATTACH_DEV(mock_attach_dev)
 {
 	struct mock_device *mock = to_mock_device(dev);
 	int rc = 0;
 
-	if (mmu_is_paging(domain))
+	if (attach_can_fail(domain))
 		rc = inject(MOCK_CALL_ATTACH, true, NULL);
 	if (rc) {
 		log_event(MOCK_CALL_ATTACH, mock->mmu.number, 0, mmu_domain_number(domain), 0, 0,

@@ -404,18 +404,22 @@ enum mock_clear {
  *	DMA runs: between the change of a page table and the invalidation such a hit is legal
  * @MOCK_OPTION_SLOW: an access takes 50 us between its translation and the memory, which makes
  *	races with invalidations likely
+ * @MOCK_OPTION_BLOCK_FAILS: attaching the blocking domain counts for MOCK_CALL_ATTACH. Only a claim
+ *	of ownership expects that to fail
  */
 enum mock_option {
 	MOCK_OPTION_PINNED = 1 << 0,
 	MOCK_OPTION_NO_STALE = 1 << 1,
 	MOCK_OPTION_SLOW = 1 << 2,
+	MOCK_OPTION_BLOCK_FAILS = 1 << 3,
 };
 
 /**
  * enum mock_call - what can be made to fail, and what is logged
  * @MOCK_CALL_PROBE: a device comes behind the IOMMU
  * @MOCK_CALL_ALLOC: of a paging domain
- * @MOCK_CALL_ATTACH: of a paging domain to a RID; blocking and identity never fail
+ * @MOCK_CALL_ATTACH: of a paging domain to a RID; identity never fails, and blocking only
+ *	with MOCK_OPTION_BLOCK_FAILS
  * @MOCK_CALL_SET_PASID: of a paging domain to a PASID
  * @MOCK_CALL_MAP: one call covers leaves of one size
  * @MOCK_CALL_SYNC_MAP: after mapping; 6.12 and later
