@@ -29,16 +29,33 @@ static void (*report_to)(const struct hook_report *report);
 static struct hook_probe *probes;
 static unsigned int nr_probes;
 
-/* The first argument is needed when the function returns. */
+/**
+ * struct call_data - what is needed when the function returns
+ * @argument: the first one
+ * @alone: it is a device, and has no group
+ */
 struct call_data {
 	void *argument;
+	bool alone;
 };
+
+static enum hook_point point_of(struct kretprobe *probe)
+{
+	return container_of(probe, struct hook_probe, probe)->point;
+}
+
+static bool has_group(const struct device *dev)
+{
+	return READ_ONCE(dev->iommu_group);
+}
 
 static int on_entry(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
 	struct call_data *data = (struct call_data *)instance->data;
+	struct kretprobe *probe = get_kretprobe(instance);
 
 	data->argument = (void *)regs_get_kernel_argument(regs, 0);
+	data->alone = probe && point_of(probe) == HOOK_CONFIGURE && !has_group(data->argument);
 	return 0;
 }
 
@@ -51,12 +68,13 @@ static int on_return(struct kretprobe_instance *instance, struct pt_regs *regs)
 	/* The probe is being removed. */
 	if (!probe)
 		return 0;
-	report.point = container_of(probe, struct hook_probe, probe)->point;
+	report.point = point_of(probe);
 	if (report.point == HOOK_RELEASE)
 		report.group = data->argument;
 	else
 		report.dev = data->argument;
 	report.answer = regs_return_value(regs);
+	report.joined = data->alone && has_group(report.dev);
 	report_to(&report);
 	return 0;
 }

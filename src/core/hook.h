@@ -36,12 +36,14 @@ enum hook_point {
  * @dev: the device, for CONFIGURE and CLEANUP
  * @group: the group, for RELEASE
  * @answer: what dma_configure() returned
+ * @joined: the device had no group when dma_configure() was called, and has one now
  */
 struct hook_report {
 	enum hook_point point;
 	struct device *dev;
 	struct iommu_group *group;
 	int answer;
+	bool joined;
 };
 
 /* Install every probe, or none: 0 or a negative errno. */

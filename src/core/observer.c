@@ -34,16 +34,28 @@ MODULE_PARM_DESC(
 #define NR_LEAVING 64
 
 /**
+ * enum seen - what a probe can see
+ * @SEEN_RELEASED: somebody let go of the group
+ * @SEEN_REFUSED: a driver was refused a device of the group
+ * @SEEN_JOINED: a device got into the group
+ */
+enum seen {
+	SEEN_RELEASED,
+	SEEN_REFUSED,
+	SEEN_JOINED,
+};
+
+/**
  * struct observation - what a probe saw, for the worker
  * @group: the group; holds a reference
- * @refused: a driver was refused; otherwise somebody let go of the group
+ * @what: what it was
  * @time_ns: when, on CLOCK_BOOTTIME
  * @device: name of the device
  * @driver: name of the driver
  */
 struct observation {
 	struct iommu_group *group;
-	bool refused;
+	enum seen what;
 	u64 time_ns;
 	char device[IOASID_NAME_SIZE];
 	char driver[IOASID_NAME_SIZE];
@@ -85,10 +97,17 @@ static bool hook_installed;
 
 static void process(const struct observation *seen)
 {
-	if (seen->refused)
-		group_note_refusal(seen->group, seen->device, seen->driver, seen->time_ns);
-	else
+	switch (seen->what) {
+	case SEEN_RELEASED:
 		watch_check(seen->group);
+		break;
+	case SEEN_REFUSED:
+		group_note_refusal(seen->group, seen->device, seen->driver, seen->time_ns);
+		break;
+	case SEEN_JOINED:
+		group_note_member(seen->group, seen->device, true);
+		break;
+	}
 	iommu_group_put(seen->group);
 }
 
@@ -122,7 +141,7 @@ static DECLARE_WORK(observer_work, work);
  * Takes over the reference to @group. @dev may be NULL; if not, its lock is held by the task that
  * is observed.
  */
-static void observe(struct iommu_group *group, struct device *dev, bool refused)
+static void observe(struct iommu_group *group, struct device *dev, enum seen what)
 {
 	struct observation *seen = NULL;
 	unsigned long flags;
@@ -132,7 +151,7 @@ static void observe(struct iommu_group *group, struct device *dev, bool refused)
 		seen = &ring[(ring_head + ring_nr++) % RING_LENGTH];
 		memset(seen, 0, sizeof(*seen));
 		seen->group = group;
-		seen->refused = refused;
+		seen->what = what;
 		seen->time_ns = ktime_get_boottime_ns();
 		if (dev)
 			strscpy(seen->device, dev_name(dev), sizeof(seen->device));
@@ -167,11 +186,17 @@ static bool replace_granted(const struct device *from, const struct device *to)
 	return i < NR_GRANTED;
 }
 
+static void observe_device(struct device *dev, enum seen what)
+{
+	struct iommu_group *group = iommu_group_get(dev);
+
+	if (group)
+		observe(group, dev, what);
+}
+
 /* Some kernels also ask when there is no driver yet. */
 static void saw_configure(struct device *dev, int answer)
 {
-	struct iommu_group *group;
-
 	if (!dev->driver)
 		return;
 	atomic64_inc(&requests);
@@ -183,9 +208,7 @@ static void saw_configure(struct device *dev, int answer)
 	if (answer != -EBUSY)
 		return;
 	atomic64_inc(&refusals);
-	group = iommu_group_get(dev);
-	if (group)
-		observe(group, dev, true);
+	observe_device(dev, SEEN_REFUSED);
 }
 
 static void saw_cleanup(struct device *dev)
@@ -196,20 +219,23 @@ static void saw_cleanup(struct device *dev)
 	/* A probe that failed between being granted DMA and being announced. */
 	replace_granted(dev, NULL);
 	if (group)
-		observe(group, NULL, false);
+		observe(group, NULL, SEEN_RELEASED);
 }
 
 static void on_report(const struct hook_report *report)
 {
 	switch (report->point) {
 	case HOOK_CONFIGURE:
+		/* Some IOMMUs learn of a device only when a driver wants it. */
+		if (report->joined)
+			observe_device(report->dev, SEEN_JOINED);
 		saw_configure(report->dev, report->answer);
 		break;
 	case HOOK_CLEANUP:
 		saw_cleanup(report->dev);
 		break;
 	case HOOK_RELEASE:
-		observe(iommu_group_ref_get(report->group), NULL, false);
+		observe(iommu_group_ref_get(report->group), NULL, SEEN_RELEASED);
 		break;
 	}
 }

@@ -170,6 +170,16 @@ bool kernel_may_have(const char *device)
 	return rc != -EBUSY;
 }
 
+bool pci_late_group(const char *device)
+{
+	if (pci_group(device) >= 0)
+		return false;
+	test_require(!pci_bind(device, "pci-stub"), "%s: pci-stub does not bind", device);
+	pci_unbind(device);
+	test_require(pci_group(device) >= 0, "%s has no group", device);
+	return true;
+}
+
 void pci_remove(const char *device)
 {
 	int rc = file_write(device_file(device, "remove"), "1");

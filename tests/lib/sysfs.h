@@ -53,6 +53,12 @@ int pci_bind(const char *device, const char *driver);
  */
 bool kernel_may_have(const char *device);
 
+/*
+ * A device that is new may have no group until a driver asks for it (virtio-iommu on 6.12). True if
+ * it was so; then pci-stub has asked, and is gone again.
+ */
+bool pci_late_group(const char *device);
+
 /* Out of the kernel's sight, and all that is not in it back in. */
 void pci_remove(const char *device);
 void pci_rescan(void);
