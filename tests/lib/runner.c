@@ -5,7 +5,7 @@
  *
  *   ioasid-tests --kernel 6.12 --profile vtd-sm --features "iommu edu" [--only AREA[/NAME]]
  *
- * With --list it only names them. The features alone decide what is skipped; the profile's name
+ * Several names are separated by spaces. With --list it only names them. The features alone decide what is skipped; the profile's name
  * counts as one of them.
  */
 #include <getopt.h>
@@ -83,6 +83,24 @@ static const struct test_row *row_of(const struct ioasid_test *test, int row)
 	return test->rows ? (const void *)((const char *)test->rows + row * test->row_size) : NULL;
 }
 
+/* What separates the names given to --only is not in one. */
+#define SEPARATORS ", "
+
+/* A row's name is for people: its words are joined to be one word of a command. */
+static void name_row(const struct ioasid_test *test, const char *row, char *name, size_t size)
+{
+	size_t at = snprintf(name, size, "%s/%s%s", test->area, test->name, row ? "[" : "");
+
+	while (row && *row && at + 2 < size) {
+		size_t separators = strspn(row, SEPARATORS);
+
+		name[at++] = separators ? '-' : *row;
+		row += separators ? separators : 1;
+	}
+	if (row)
+		snprintf(name + at, size - at, "]");
+}
+
 static bool selected(const struct ioasid_test *test, const char *name)
 {
 	char list[1000], *one, *save;
@@ -90,7 +108,8 @@ static bool selected(const struct ioasid_test *test, const char *name)
 	if (!option.only)
 		return true;
 	snprintf(list, sizeof(list), "%s", option.only);
-	for (one = strtok_r(list, ", ", &save); one; one = strtok_r(NULL, ", ", &save)) {
+	for (one = strtok_r(list, SEPARATORS, &save); one;
+	     one = strtok_r(NULL, SEPARATORS, &save)) {
 		size_t length = strlen(one);
 
 		if (!strcmp(one, test->area) || !strcmp(one, name))
@@ -234,8 +253,7 @@ static void run_row(const struct ioasid_test *test, int row)
 	char name[200], missing[200] = "", why[4096] = "";
 	bool passed;
 
-	snprintf(name, sizeof(name), variant ? "%s/%s[%s]" : "%s/%s", test->area, test->name,
-		 variant ? variant->name : "");
+	name_row(test, variant ? variant->name : NULL, name, sizeof(name));
 	if (!selected(test, name))
 		return;
 	if (option.list) {

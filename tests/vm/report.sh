@@ -76,10 +76,13 @@ indent()
 # explain K P NAME REASON FIRST LAST: everything about one failure in one VM, and how to see it again.
 explain()
 {
-	local dir again="make check T=$3 K=$1 P=$2"
+	local dir only=$3
 
 	dir=$(run_dir "$1" "$2" check)
-	case $3 in harness/*) again="make check${T:+ T=$T} K=$1 P=$2" ;; esac
+	# The harness judges whatever was run.
+	case $3 in harness/*) only=${T-} ;; esac
+	# Words, and what a shell takes for a pattern.
+	case $only in *[[\ ]*) only="'$only'" ;; esac
 
 	say "FAIL $1/$2 $3${4:+: $4}"
 	[ "$6" -lt "$5" ] || sed -n "${5},${6}p" "$dir/results" | indent
@@ -90,5 +93,5 @@ explain()
 	# QEMU reports every fault that a test provokes; that matters only when it is QEMU that failed.
 	[ "$3" != harness/stream ] || { cat "$dir/boot.log" "$dir/qemu.log" 2>/dev/null || true; } | tail -n 10 | indent
 	say "    whole log: ${dir#"$top/"}/console.log"
-	say "    again: $again"
+	say "    again: make check${only:+ T=$only} K=$1 P=$2"
 }
