@@ -532,9 +532,13 @@ struct ioasid_batch {
  * @IOASID_EVENT_REFUSED: the kernel refused to bind @driver to @device, because the context owns
  *	the group. Needs IOASID_CAP_REFUSALS
  * @IOASID_EVENT_GROUP_FREE: a group that the context asked for with IOASID_BIND_WATCH has no owner
- *	any more. Another may be faster: bind, and be prepared to wait again
+ *	any more. Another may be faster: bind, and be prepared to wait again. Without
+ *	IOASID_CAP_REFUSALS a group that another framework has, such as VFIO, is reported only when a
+ *	driver is unbound from one of its devices
  * @IOASID_EVENT_DEVICE_ADDED: @device appeared in an owned group; it reaches what the group's other
- *	devices reach
+ *	devices reach. Some IOMMU drivers (virtio-iommu on Linux 6.12) put a device into its group
+ *	only when the first driver asks for it: that is when it is reported, and without
+ *	IOASID_CAP_REFUSALS it is not
  * @IOASID_EVENT_DEVICE_REMOVED: @device of an owned group is gone
  * @IOASID_EVENT_NO_PASIDS: @device appeared in an owned group and cannot have all PASIDs that the
  *	group's other devices were allowed. It has none until ownership returns to the kernel
@@ -750,7 +754,9 @@ struct ioasid_device_owner {
 
 /**
  * enum ioasid_refusal - &ioasid_device_bind.out_refusal: why a device was not bound
- * @IOASID_REFUSAL_NONE: it was bound, or the error says it all
+ * @IOASID_REFUSAL_NONE: it was bound, or the error says it all. With EBUSY: nobody owns the group,
+ *	and yet the IOMMU's driver cannot let go of what it has programmed for it, or other kernel
+ *	code uses it without owning it; no IOASID_EVENT_GROUP_FREE will tell of its end
  * @IOASID_REFUSAL_NO_IOMMU: EOPNOTSUPP, no IOMMU translates the device's DMA
  * @IOASID_REFUSAL_BUS: EOPNOTSUPP, the device's bus does not keep kernel drivers away from an owned
  *	device
@@ -813,6 +819,10 @@ struct ioasid_device_bind {
  * Stop the device, reset it where that is possible, disallow what it was allowed, and give up DMA
  * ownership. With the last bound device of a group, ownership returns to the kernel. Closing the
  * device file does the same.
+ *
+ * A device that appeared in the group while it was owned was never prepared for DMA of the kernel
+ * (seen on Linux 6.12): its driver can bind now, and its DMA fails until the device is removed and
+ * found again by a rescan of its bus.
  *
  * Errors: EINVAL (not bound through this file), ENODEV.
  */
