@@ -13,6 +13,7 @@
 #include "host.h"
 #include "nic.h"
 #include "oracle.h"
+#include "order.h"
 #include "ordinary.h"
 #include "process.h"
 #include "sysfs.h"
@@ -451,6 +452,56 @@ IOASID_TEST(giveback, interrupt_line, .needs = NEEDS_BIND)
 	ck_assert(pci_config16(EDU, 4) & COMMAND_INTX_DISABLE);
 	edu_unbind(&rig.edu);
 	ck_assert(pci_config16(EDU, 4) & COMMAND_INTX_DISABLE);
+}
+
+/**
+ * struct own_way - a way that needs no second process
+ * @row: name
+ * @way: which
+ */
+struct own_way {
+	struct test_row row;
+	enum way way;
+};
+
+static const struct own_way own_ways[] = {
+	{ { "unbind", "" }, WAY_UNBIND },
+	{ { "close", "" }, WAY_CLOSE },
+	{ { "close, context first", "" }, WAY_CONTEXT_FIRST },
+	{ { "driver unbound", "" }, WAY_DRIVER },
+};
+
+static void let_go(int ctx, int dev, enum way way)
+{
+	if (way == WAY_UNBIND)
+		ok_unbind(dev);
+	if (way == WAY_CONTEXT_FIRST)
+		close(ctx);
+	if (way == WAY_DRIVER)
+		pci_unbind(NVME);
+	close(dev);
+}
+
+/*
+ * The device is stopped and reset while its DMA still goes where its user could send it: before its
+ * address space is taken away, and before the group is the kernel's.
+ */
+IOASID_TEST(giveback, quiet_first, TEST_ROWS(own_ways), .needs = NEEDS_BIND " nvme")
+{
+	static const char *const functions[] = {
+		"pci_clear_master",   "pci_reset_function_locked",     "pci_disable_device",
+		"iommu_detach_group", "iommu_group_release_dma_owner", NULL,
+	};
+	int ctx = context_open(), dev = stub_open(NVME);
+	uint32_t id = ioasid_new(ctx);
+
+	ok_bind(dev, .context_fd = ctx);
+	ok_allow(dev, .ioasid = id);
+	order_watch(functions);
+	let_go(ctx, dev, own_ways[row].way);
+	ck_assert_str_eq(order_seen(),
+			 "pci_clear_master pci_reset_function_locked pci_disable_device "
+			 "iommu_detach_group iommu_group_release_dma_owner");
 }
 
 /* A network card without a reset of its own. */
