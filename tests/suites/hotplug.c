@@ -434,7 +434,7 @@ static void use_hot(char *page)
 
 IOASID_TEST(hotplug, at_any_moment, TEST_ROWS(ways), .needs = NEEDS_HOTPLUG, .timeout = 120)
 {
-	int rounds = row == 0 ? 6 : 15, i, ctx;
+	int rounds = row == 0 ? 10 : 20, i, ctx;
 	pid_t pid[2];
 
 	new_hot();

@@ -581,7 +581,7 @@ static void storm(void)
 {
 	int i;
 
-	for (i = 0; i < 6; i++) {
+	for (i = 0; i < 8; i++) {
 		storm_round();
 		modules_reload("");
 	}
@@ -596,7 +596,8 @@ IOASID_TEST(owner, storm, .needs = NEEDS_GROUP " nvme pci-pf-stub", .timeout = 1
 	chance_seed();
 	arena = arena_new();
 	and_restore_modules(storm);
-	ck_assert_uint_gt(arena->wins[0], 10);
+	fprintf(stderr, "owner: the group was taken %u times in the storm\n", arena->wins[0]);
+	ck_assert_uint_gt(arena->wins[0], 100);
 	/* And then it works as if nothing had been. */
 	stub_node(EDU_PAIR_1);
 	rig_open(&rig, EDU_PAIR_0);
@@ -740,7 +741,7 @@ static void unload_in_a_storm(void)
 		if (pid[i])
 			continue;
 		chance_of(i);
-		run_on(0);
+		run_on(getenv("IOASIDFD_PARALLEL") ? i % 2 : 0);
 		if (i == 0)
 			unload_over_and_over(12);
 		else if (i == 1)
@@ -757,6 +758,7 @@ static void unload_in_a_storm(void)
 /*
  * While drivers come and go. All on one processor: QEMU before 8.1 can run a stale translation of
  * code that another processor is just patching, and the guest dies of an int3 that is not there.
+ * With IOASIDFD_PARALLEL in the environment (VM_CMDLINE=) they have two.
  */
 IOASID_TEST(owner, unload_in_a_storm, .needs = NEEDS_GROUP " nvme pci-pf-stub", .timeout = 240)
 {
