@@ -154,6 +154,15 @@ static int unmap_strict(const struct floor_range *range)
 	return iommu_unmap(the.domain, range->iova, range->length) == range->length ? 0 : -EIO;
 }
 
+static bool freed_tables(const struct iommu_iotlb_gather *gather)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+	return !list_empty(&gather->freelist);
+#else
+	return !list_empty(&gather->freelist.pages);
+#endif
+}
+
 static int unmap_deferred(const struct floor_range *range)
 {
 	struct iommu_iotlb_gather gather;
@@ -163,7 +172,7 @@ static int unmap_deferred(const struct floor_range *range)
 	gather.queued = true;
 	done = iommu_unmap_fast(the.domain, range->iova, range->length, &gather);
 	/* Page tables that became empty wait for an invalidation as well: too rare to be queued. */
-	if (!list_empty(&gather.freelist)) {
+	if (freed_tables(&gather)) {
 		gather.start = range->iova;
 		gather.end = range->iova + range->length - 1;
 		iommu_iotlb_sync(the.domain, &gather);
