@@ -7,13 +7,16 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 export K P T V RECORD VM_TIMEOUT VM_PARALLEL VM_ACCEL
 
 .DEFAULT_GOAL := modules
-.PHONY: modules tests unit lint format check check-dkms demo bench vm deps clean help
+.PHONY: modules tests unit lint format check check-matrix check-dkms demo bench vm deps clean help
 
 modules: ## build the modules for the running kernel, or KDIR=
 	@tests/vm/build-modules KDIR=$(KDIR)
 
 check: deps ## unit tests, lint, and all tests in VMs; K= P= T= narrow it
 	@tests/vm/check
+
+check-matrix: deps ## the tests on further kernels, and on the newest emulator, in a Debian 13 that it makes
+	@MATRIX=1 tests/vm/check
 
 demo: deps ## boot a VM and show what the module does
 	@tests/vm/demo

@@ -46,30 +46,79 @@ logged()
 	return "$rc"
 }
 
+# Those that `make check` needs; the others are in a tree of their own.
 kernel_names()
+{
+	awk '!/^#/ && NF == 2 { print $1 }' "$vm_dir/kernels"
+}
+
+# Where the tree of Debian 13 is, once debian-tree has made it. Other packages are another tree.
+debian_tree=$cache/debian/trixie-$({ awk '!/^#/ && $3 { print $2 }' "$vm_dir/kernels"
+	grep -E '^(packages|backports)=' "$vm_dir/debian-tree"; } | sha256sum | cut -c 1-12)
+
+# in_tree TREE USER COMMAND...: runs it in a tree of another Debian, where this checkout has the same path as here.
+# The mounts are seen by nobody else, and gone with it.
+in_tree()
+{
+	# shellcheck disable=SC2016  # another shell's
+	as_root unshare --mount --propagation private sh -euc '
+		tree=$1 top=$2 user=$3
+		shift 3
+		mkdir -p "$tree$top"
+		mount --bind "$top" "$tree$top"
+		mount --rbind /dev "$tree/dev"
+		mount -t proc proc "$tree/proc"
+		exec chroot --userspec="$user" "$tree" "$@"' sh "$1" "$top" "${@:2}"
+}
+
+all_kernel_names()
 {
 	awk '!/^#/ && NF { print $1 }' "$vm_dir/kernels"
 }
 
-# 6.12 -> the kernel release that Debian's meta package of that series points at.
+# "PACKAGE TREE", the latter empty for a kernel of this machine's Debian.
+kernel_entry()
+{
+	awk -v k="$1" '!/^#/ && $1 == k { print $2, $3; found = 1 } END { exit !found }' "$vm_dir/kernels" ||
+		die "unknown kernel K=$1 (have: $(all_kernel_names | xargs))"
+}
+
+# The tree that has the kernel and its compiler, made if need be; nothing for a kernel of this machine's Debian.
+kernel_tree()
+{
+	local entry
+
+	entry=$(kernel_entry "$1")
+	[ -z "${entry#* }" ] || "$vm_dir/debian-tree"
+}
+
+# 6.12 -> the kernel release that Debian's meta package of that series points at, or the newest one in the tree.
 kernel_release()
 {
-	local meta release
+	local entry tree release
 
-	meta=$(awk -v k="$1" '!/^#/ && $1 == k { print $2 }' "$vm_dir/kernels")
-	[ -n "$meta" ] || die "unknown kernel K=$1 (have: $(kernel_names | xargs))"
+	entry=$(kernel_entry "$1")
+	tree=$(kernel_tree "$1")
 	# shellcheck disable=SC2016  # dpkg's own variables
-	release=$(dpkg-query -W -f '${Depends}\n' "$meta" 2>/dev/null |
-		sed -n 's/.*linux-headers-\([0-9][^ ,]*-amd64\).*/\1/p')
-	[ -n "$release" ] || die "$meta is not installed: run packaging/install-deps"
+	if [ -n "$tree" ]; then
+		release=$(dpkg-query --admindir="$tree/var/lib/dpkg" -W -f '${Package}\n' "${entry% *}" |
+			sed 's/^linux-headers-//' | sort -V | tail -n 1)
+	else
+		release=$(dpkg-query -W -f '${Depends}\n' "${entry% *}" 2>/dev/null |
+			sed -n 's/.*linux-headers-\([0-9][^ ,]*-amd64\).*/\1/p')
+	fi
+	[ -n "$release" ] || die "${entry% *} is not installed: run packaging/install-deps"
 	echo "$release"
 }
 
-# The version of the Debian package that a kernel release came in.
+# The version of the Debian package that the kernel K came in.
 kernel_package_version()
 {
+	local tree
+
+	tree=$(kernel_tree "$1")
 	# shellcheck disable=SC2016
-	dpkg-query -W -f '${Version}' "linux-headers-$1"
+	dpkg-query ${tree:+"--admindir=$tree/var/lib/dpkg"} -W -f '${Version}' "linux-headers-$(kernel_release "$1")"
 }
 
 profile_names()
@@ -77,27 +126,32 @@ profile_names()
 	find "$vm_dir/profiles" -maxdepth 1 -type f -printf '%f\n' | LC_ALL=C sort
 }
 
-# Sets KERNELS QEMU_ARGS KERNEL_ARGS FEATURES FIRST_MODULE MODULE_ARGS from profile $1. Where its features depend on the
-# kernel, KERNEL, which is $2, tells it.
+# Sets KERNELS MATRIX_KERNELS QEMU_TREE QEMU_ARGS KERNEL_ARGS FEATURES FIRST_MODULE MODULE_ARGS from profile $1: KERNELS
+# are those that `make check` runs it on, MATRIX_KERNELS those that `make check-matrix` adds. Where its features depend
+# on the kernel, KERNEL, which is $2, tells it.
 load_profile()
 {
 	local KERNEL=${2-}
 
 	[ -f "$vm_dir/profiles/$1" ] || die "unknown profile P=$1 (have: $(profile_names | xargs))"
-	KERNELS='' QEMU_ARGS='' KERNEL_ARGS='' FEATURES='' FIRST_MODULE='' MODULE_ARGS=''
+	KERNELS='' MATRIX_KERNELS='' QEMU_TREE='' QEMU_ARGS='' KERNEL_ARGS='' FEATURES='' FIRST_MODULE='' MODULE_ARGS=''
 	# shellcheck source=/dev/null
 	. "$vm_dir/profiles/$1"
 }
 
-# One line per VM to boot: "KERNEL PROFILE", narrowed by K and P.
+# One line per VM to boot: "KERNEL PROFILE", narrowed by K and P. With MATRIX those that are additional; a kernel that
+# is named is run in either case.
 matrix()
 {
-	local k p
+	local k p kernels
 
-	for k in ${K:-$(kernel_names)}; do
+	for k in ${K:-$(all_kernel_names)}; do
 		for p in ${P:-$(profile_names)}; do
 			load_profile "$p"
-			case " $KERNELS " in
+			kernels=$KERNELS
+			[ -z "${MATRIX-}" ] || kernels=$MATRIX_KERNELS
+			[ -z "${K-}" ] || kernels="$KERNELS $MATRIX_KERNELS"
+			case " $kernels " in
 			*" $k "*) echo "$k $p" ;;
 			esac
 		done
