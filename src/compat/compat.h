@@ -35,6 +35,31 @@ int compat_map(struct iommu_domain *domain, unsigned long iova, phys_addr_t padd
 	       int prot);
 
 /**
+ * compat_gather_range() - say what an invalidation that was put off is about
+ * @domain: the domain
+ * @gather: what iommu_unmap_fast() was given with &iommu_iotlb_gather.queued set
+ * @start: first address
+ * @last: last address
+ *
+ * iommu_iotlb_sync() does it then. Before 6.19, and in drivers with page tables of their own, the
+ * driver is also told the smallest page size; the kernel's common page tables know better, and
+ * remember something else in its place.
+ */
+static inline void compat_gather_range(const struct iommu_domain *domain,
+				       struct iommu_iotlb_gather *gather, unsigned long start,
+				       unsigned long last)
+{
+	gather->queued = false;
+	gather->start = start;
+	gather->end = last;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+	if (domain->is_iommupt)
+		return;
+#endif
+	gather->pgsize = PAGE_SIZE;
+}
+
+/**
  * compat_group_has_isolated_msi() - can no device of the group reach another's interrupts?
  * @group: the group
  *

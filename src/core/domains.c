@@ -257,10 +257,8 @@ void domain_flush(struct domain *domain)
 {
 	if (domain->pending_start > domain->pending_last)
 		return;
-	domain->pending.queued = false;
-	domain->pending.start = domain->pending_start;
-	domain->pending.end = domain->pending_last;
-	domain->pending.pgsize = PAGE_SIZE;
+	compat_gather_range(domain->domain, &domain->pending, domain->pending_start,
+			    domain->pending_last);
 	iommu_iotlb_sync(domain->domain, &domain->pending);
 	pending_init(domain);
 }
