@@ -89,6 +89,15 @@ bool pci_driven_by(const char *device, const char *driver)
 	return !strcmp(pci_driver(device), driver);
 }
 
+bool pci_will_be_driven_by(const char *device, const char *driver)
+{
+	int tries;
+
+	for (tries = 0; !pci_driven_by(device, driver) && tries < 1000; tries++)
+		usleep(10000);
+	return tries < 1000;
+}
+
 int pci_group(const char *device)
 {
 	const char *name = link_name(device, "iommu_group");

@@ -387,6 +387,8 @@ static void back_to_kernel(const struct kind *kind, enum way way, pid_t pid)
 	/* After a rescan it bound by itself; it probes in the background, do not disturb. */
 	if (way != WAY_REMOVE)
 		pci_give_back(kind->device, kind->driver);
+	else
+		ck_assert(pci_will_be_driven_by(kind->device, kind->driver));
 	ck_assert_str_eq(pci_driver(kind->device), kind->driver);
 	kind->works(kind->device);
 }
