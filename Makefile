@@ -50,4 +50,4 @@ clean: ## remove build/
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 22
-	@echo "  V=1 shows the commands. K=6.1|6.12, P=$$(ls tests/vm/profiles | xargs | tr ' ' '|')"
+	@echo "  V=1 shows the commands. K=$$(sed -n 's/^\([0-9][^	]*\).*/\1/p' tests/vm/kernels | xargs | tr ' ' '|'), P=$$(ls tests/vm/profiles | xargs | tr ' ' '|')"
