@@ -105,7 +105,7 @@ static void process(const struct observation *seen)
 		group_note_refusal(seen->group, seen->device, seen->driver, seen->time_ns);
 		break;
 	case SEEN_JOINED:
-		group_note_member(seen->group, seen->device, true);
+		group_add_member_named(seen->group, seen->device);
 		break;
 	}
 	iommu_group_put(seen->group);
