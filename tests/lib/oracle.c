@@ -60,19 +60,15 @@ unsigned long kernel_taint(void)
 	return strtoul(text, NULL, 10);
 }
 
-static void fdinfo_line(struct fdinfo *info, const char *line)
+static void fdinfo_ioasid(struct fdinfo *info, const char *line)
 {
 	unsigned long long mappings, bytes, pending, devices;
-	unsigned int id;
+	unsigned int id, pasid = 0;
 	char state[20];
 
-	if (sscanf(line, "ioasid-abi:\t%d", &info->abi) == 1)
-		return;
-	if (sscanf(line, "ioasid-count:\t%d", &info->count) == 1)
-		return;
 	if (sscanf(line,
-		   "ioasid:\t%u mappings=%llu bytes=%llu pending=%llu devices=%llu state=%19s", &id,
-		   &mappings, &bytes, &pending, &devices, state) != 6)
+		   "ioasid:\t%u mappings=%llu bytes=%llu pending=%llu devices=%llu state=%19s pasid=%u",
+		   &id, &mappings, &bytes, &pending, &devices, state, &pasid) < 6)
 		return;
 	if (info->nr == FDINFO_MAX)
 		return;
@@ -83,7 +79,35 @@ static void fdinfo_line(struct fdinfo *info, const char *line)
 	info->ioasid[info->nr].pending = pending;
 	info->ioasid[info->nr].devices = devices;
 	info->ioasid[info->nr].freed = !strcmp(state, "freed");
+	info->ioasid[info->nr].pasid = pasid;
 	info->nr++;
+}
+
+/* The attachments of an IOASID come after it. */
+static void fdinfo_attachment(struct fdinfo *info, const char *line)
+{
+	unsigned int id, group, pasid;
+	int at;
+
+	if (sscanf(line, "attachment:\tioasid=%u group=%u", &id, &group) != 2)
+		return;
+	at = fdinfo_find(info, id);
+	if (at < 0)
+		return;
+	if (sscanf(line, "attachment:\tioasid=%u group=%u pasid=%u", &id, &group, &pasid) == 3)
+		info->ioasid[at].pasids++;
+	else
+		info->ioasid[at].rids++;
+}
+
+static void fdinfo_line(struct fdinfo *info, const char *line)
+{
+	if (sscanf(line, "ioasid-abi:\t%d", &info->abi) == 1)
+		return;
+	if (sscanf(line, "ioasid-count:\t%d", &info->count) == 1)
+		return;
+	fdinfo_ioasid(info, line);
+	fdinfo_attachment(info, line);
 }
 
 struct fdinfo fdinfo_read(int fd)

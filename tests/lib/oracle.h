@@ -27,6 +27,7 @@ bool kernel_log_has(int log, const char *text);
 
 #define FDINFO_MAX 64
 
+/* The lines of fdinfo; @pasid is the IOASID's own, @rids and @pasids are what is attached. */
 struct fdinfo {
 	int abi;
 	int count;
@@ -38,6 +39,9 @@ struct fdinfo {
 		uint64_t pending;
 		uint64_t devices;
 		bool freed;
+		uint32_t pasid;
+		unsigned int rids;
+		unsigned int pasids;
 	} ioasid[FDINFO_MAX];
 };
 
