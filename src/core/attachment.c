@@ -324,7 +324,7 @@ static int replace_existing(struct attachment *attachment, const struct compat_s
 		rc = domain_replace(domain, source, how);
 		if (!rc)
 			attachment->group->domain = domain;
-		if (rc != -EINVAL || how->is_lost)
+		if (rc != -EINVAL)
 			return rc;
 	}
 	return -EINVAL;
@@ -426,7 +426,7 @@ static int take_over(struct attachment *attachment, struct attachment *from,
 		rc = rc == -EINVAL ? -EOPNOTSUPP : rc;
 	} else {
 		rc = replace_existing(attachment, source, &how);
-		if (rc == -EINVAL && !how.is_lost)
+		if (rc == -EINVAL)
 			rc = replace_with_new(attachment, source, &how, &replacing->conflict);
 	}
 	from->is_lost = how.is_lost;

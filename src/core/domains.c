@@ -121,10 +121,10 @@ static int replace_by_attaching(struct domain *domain, const struct compat_sourc
 	int rc;
 
 	replacing->has_gap = true;
-	compat_detach(from->domain, source);
+	if (!replacing->is_lost)
+		compat_detach(from->domain, source);
 	rc = compat_attach(domain->domain, source, replacing->handle);
-	if (rc)
-		replacing->is_lost = compat_attach(from->domain, source, replacing->from_handle);
+	replacing->is_lost = rc && compat_attach(from->domain, source, replacing->from_handle);
 	return rc;
 }
 
@@ -133,7 +133,7 @@ int domain_replace(struct domain *domain, const struct compat_source *source,
 {
 	int rc;
 
-	if (compat_can_replace(source->pasid))
+	if (compat_can_replace(source->pasid) && !replacing->is_lost)
 		rc = compat_replace(domain->domain, source, replacing->handle);
 	else
 		rc = replace_by_attaching(domain, source, replacing);

@@ -92,7 +92,7 @@ struct domain *domain_create(struct domains *domains, struct device *dev, bool *
  * @from_handle: what that was attached with
  * @handle: new
  * @has_gap: set if its DMA was blocked for a time
- * @is_lost: set if neither domain could be attached: its DMA stays blocked
+ * @is_lost: neither domain could be attached, its DMA is blocked; also an input, from the last time
  */
 struct domain_replacing {
 	struct domain *from;
