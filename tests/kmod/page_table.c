@@ -218,8 +218,9 @@ void page_table_invalidated(struct page_table *table, u64 first, u64 last)
 			break;
 		if (page < first >> PAGE_SHIFT || page + leaf_pages(leaf) - 1 > end)
 			continue;
-		xa_erase_bh(&table->leaves, page);
-		uncount(unmapped_unsynced);
+		/* Another invalidation may run at the same time. */
+		if (xa_cmpxchg_bh(&table->leaves, page, leaf, NULL, GFP_ATOMIC) == leaf)
+			uncount(unmapped_unsynced);
 	}
 }
 
