@@ -12,6 +12,7 @@
 #include "frontend.h"
 #include "group.h"
 #include "ioas.h"
+#include "owner.h"
 
 /**
  * struct ioasidfd_device - a device that a front-end offers
@@ -380,7 +381,7 @@ int device_get_owner(struct ioasidfd_device_file *file, struct ioasid_device_own
 		return -ENODEV;
 	if (this_file)
 		owner->out_owner_flags |= IOASID_OWNER_THIS_FILE;
-	return group_describe_owner(group, owner);
+	return owner_describe(group, owner);
 }
 
 struct ioasidfd_device *

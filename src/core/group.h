@@ -111,11 +111,8 @@ void group_remove_member(struct iommu_group *group, struct device *dev);
 /* The binding of a device was ended from outside: likewise. */
 void group_note_revoked(struct dma_group *group, const char *device);
 
-/*
- * Who owns the group, which may be NULL? Adds to the flags and fills the other outputs. Consumes
- * the reference to the group. No lock is held by the caller: naming drivers takes device locks.
- */
-int group_describe_owner(struct iommu_group *group, struct ioasid_device_owner *owner);
+/* Is it one of ours? If so the outputs that concern the owner are filled. */
+bool group_describe_context(struct iommu_group *group, struct ioasid_device_owner *owner);
 
 /* The number of the device's group, or IOASID_NO_GROUP. */
 u32 group_number(struct device *dev);

@@ -15,6 +15,7 @@
 #include "bus.h"
 #include "group.h"
 #include "observer.h"
+#include "owner.h"
 #include "owners_file.h"
 
 /**
@@ -139,7 +140,7 @@ static void show_owner(struct seq_file *seq, struct iommu_group *group)
 	};
 	struct ioasid_device_owner owner = {};
 
-	if (group_describe_owner(iommu_group_ref_get(group), &owner)) {
+	if (owner_describe(iommu_group_ref_get(group), &owner)) {
 		seq_puts(seq, " owner=unknown\n");
 		return;
 	}

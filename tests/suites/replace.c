@@ -164,7 +164,9 @@ IOASID_TEST(replace, there_and_back, TEST_ROWS(sources))
 	ck_assert_uint_eq(mock_stats().live_domains, 0);
 }
 
-/* With DMA that never stops: not a single one is refused where there is no gap, none goes astray. */
+/*
+ * With DMA that never stops: not a single one is refused where there is no gap, none goes astray.
+ */
 IOASID_TEST(replace, under_way, TEST_ROWS(sources))
 {
 	struct rigged rig = rig_new(&sources[row], MOCK_0, 0);
@@ -283,8 +285,8 @@ IOASID_TEST(replace, failures, TEST_ROWS(sources))
 }
 
 /*
- * Without the kernel's help the former one has to be attached again, and that may fail as well: then
- * the device reaches nothing, is told so, and everything else goes on.
+ * Without the kernel's help the former one has to be attached again, and that may fail as well:
+ * then the device reaches nothing, is told so, and everything else goes on.
  */
 IOASID_TEST(replace, lost, TEST_ROWS(sources))
 {
