@@ -244,18 +244,18 @@ static int expect_allow(int d, const struct model_space *space, enum key key, ui
 	const struct model_use *other;
 
 	if (model.device[d].ctx < 0)
-		return EINVAL;
+		return -EINVAL;
 	if (!is_live(space))
-		return ENOENT;
+		return -ENOENT;
 	if (key != RID && !model.has_pasids)
-		return EOPNOTSUPP;
+		return -EOPNOTSUPP;
 	/* A number that is to be chosen is free. */
 	if (key == OWN && !number)
 		return 0;
 	if (find_use(d, number))
-		return EEXIST;
+		return -EEXIST;
 	other = find_group_use(d, number);
-	return other && &model.space[model.device[d].ctx][other->space] != space ? EBUSY : 0;
+	return other && &model.space[model.device[d].ctx][other->space] != space ? -EBUSY : 0;
 }
 
 /* A number that was chosen now is nobody's, also not of one that was freed and is still used. */
@@ -287,7 +287,7 @@ static void step_allow(int d, int s, enum key key)
 		.flags = (key != RID ? IOASID_ALLOW_PASID : 0) |
 			 (key > OWN ? IOASID_ALLOW_FIXED_PASID : 0),
 	};
-	int wanted = expect_allow(d, space, key, number);
+	int wanted = -expect_allow(d, space, key, number);
 
 	expect("ALLOW", wanted, call_allow(model.device[d].mock.fd, &arg));
 	if (wanted)
