@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <setjmp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "call.h"
 #include "edu.h"
@@ -648,6 +649,53 @@ IOASID_TEST(device, registers_in_a_child, .needs = NEEDS_BIND)
 	ok_unbind(rig.edu.fd);
 	gate_open(&unbound);
 	child_join(pid);
+}
+
+static volatile uint32_t *map_first_page(int fd)
+{
+	struct ioasid_device_region bar = ok_dev_region(fd, .index = 0);
+	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, bar.out_offset);
+
+	ck_assert(page != MAP_FAILED);
+	return page;
+}
+
+/* A second node of the same device, as a container may have: access ends there as well. */
+IOASID_TEST(device, registers_through_another_node, .needs = NEEDS_BIND)
+{
+	const char *name = "/tmp/another-node";
+	int ctx = context_open(), first = stub_open(EDU), fd;
+	volatile uint32_t *page;
+	struct stat st;
+
+	ck_assert(!fstat(first, &st));
+	unlink(name);
+	ck_assert(!mknod(name, S_IFCHR | 0600, st.st_rdev));
+	fd = open(name, O_RDWR | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	unlink(name);
+	ok_bind(fd, .context_fd = ctx);
+	page = map_first_page(fd);
+	ck_assert(!dead(page));
+	ok_unbind(fd);
+	ck_assert(dead(page));
+}
+
+/* What was mapped through a file is that file's: not even a page that was never touched comes back. */
+IOASID_TEST(device, registers_of_the_past, .needs = NEEDS_BIND)
+{
+	int ctx = context_open(), before = stub_open(EDU), now = stub_open(EDU);
+	volatile uint32_t *touched, *untouched;
+
+	ok_bind(before, .context_fd = ctx);
+	touched = map_first_page(before);
+	untouched = map_first_page(before);
+	ck_assert(!dead(touched));
+	ok_unbind(before);
+	ok_bind(now, .context_fd = ctx);
+	ck_assert(dead(touched));
+	ck_assert(dead(untouched));
+	ck_assert(!dead(map_first_page(now)));
 }
 
 static bool hung_up(int fd)

@@ -689,6 +689,27 @@ IOASID_TEST(events, no_lost_wakeup_of_kernel, .needs = NEEDS_GROUP " pci-pf-stub
 	child_join_killed(pid);
 }
 
+/* And with one that has the device for as long as it takes to see that it cannot drive it. */
+IOASID_TEST(events, no_lost_wakeup_of_failing, .needs = NEEDS_GROUP " nvme", .timeout = 120)
+{
+	int dev = stub_open(EDU_PAIR_0), ctx = context_open_nonblock(), i;
+	pid_t pid;
+
+	pci_give_back(EDU_PAIR_1, "");
+	pid = child_fork();
+	while (!pid)
+		kernel_may_have(EDU_PAIR_1);
+	for (i = 0; i < 30; i++) {
+		bind_patiently(dev, ctx);
+		ok_unbind(dev);
+		chance_delay(20000);
+		while (event_ready(ctx, 0))
+			event_next(ctx);
+	}
+	kill(pid, SIGKILL);
+	child_join_killed(pid);
+}
+
 /* Whoever waits may go away. */
 IOASID_TEST(events, watcher_closes, .needs = NEEDS_GROUP)
 {
