@@ -486,37 +486,6 @@ void group_add_member(struct iommu_group *group, struct device *dev)
 	mutex_unlock(&groups_lock);
 }
 
-/**
- * struct member_search - looking for a device of a group
- * @name: its name
- * @found: the device, with a reference
- */
-struct member_search {
-	const char *name;
-	struct device *found;
-};
-
-static int match_member(struct device *dev, void *data)
-{
-	struct member_search *search = data;
-
-	if (strcmp(dev_name(dev), search->name))
-		return 0;
-	search->found = get_device(dev);
-	return 1;
-}
-
-void group_add_member_named(struct iommu_group *group, const char *device)
-{
-	struct member_search search = { .name = device };
-
-	iommu_group_for_each_dev(group, &search, match_member);
-	if (!search.found)
-		return;
-	group_add_member(group, search.found);
-	put_device(search.found);
-}
-
 void group_note_leaving(struct iommu_group *group, const char *device)
 {
 	struct dma_group *dma_group;

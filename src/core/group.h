@@ -99,9 +99,6 @@ void group_note_refusal(struct iommu_group *group, const char *device, const cha
  */
 void group_add_member(struct iommu_group *group, struct device *dev);
 
-/* The same for who knows only its name; nothing happens if it has left again. */
-void group_add_member_named(struct iommu_group *group, const char *device);
-
 /* A device is leaving the group: likewise. */
 void group_note_leaving(struct iommu_group *group, const char *device);
 

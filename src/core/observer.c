@@ -48,6 +48,7 @@ enum seen {
 /**
  * struct observation - what a probe saw, for the worker
  * @group: the group; holds a reference
+ * @dev: the device, if there is one in particular; holds a reference
  * @what: what it was
  * @time_ns: when, on CLOCK_BOOTTIME
  * @device: name of the device
@@ -55,6 +56,7 @@ enum seen {
  */
 struct observation {
 	struct iommu_group *group;
+	struct device *dev;
 	enum seen what;
 	u64 time_ns;
 	char device[IOASID_NAME_SIZE];
@@ -95,6 +97,75 @@ struct notifier_pair {
 static struct notifier_pair *notifiers;
 static bool hook_installed;
 
+static unsigned int find_leaving(const struct device *dev)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&leaving_lock);
+	for (i = 0; i < NR_LEAVING && leaving[i] != dev; i++)
+		;
+	return i;
+}
+
+static void note_leaving(const struct device *dev)
+{
+	unsigned int slot;
+
+	mutex_lock(&leaving_lock);
+	slot = find_leaving(NULL);
+	if (slot < NR_LEAVING)
+		leaving[slot] = dev;
+	else
+		leaving_overflow++;
+	mutex_unlock(&leaving_lock);
+}
+
+static void note_left(const struct device *dev)
+{
+	unsigned int slot;
+
+	mutex_lock(&leaving_lock);
+	slot = find_leaving(dev);
+	if (slot < NR_LEAVING)
+		leaving[slot] = NULL;
+	else if (leaving_overflow)
+		leaving_overflow--;
+	mutex_unlock(&leaving_lock);
+}
+
+/* A removal that starts now waits in note_leaving(), before the iommu core hears of it. */
+static struct iommu_group *get_group_locked(struct device *dev)
+{
+	lockdep_assert_held(&leaving_lock);
+	if (leaving_overflow || find_leaving(dev) != NR_LEAVING)
+		return NULL;
+	return iommu_group_get(dev);
+}
+
+struct iommu_group *observer_get_group(struct device *dev)
+{
+	struct iommu_group *group;
+
+	mutex_lock(&leaving_lock);
+	group = get_group_locked(dev);
+	mutex_unlock(&leaving_lock);
+	return group;
+}
+
+/* One that is on its way out again is no member, and that it leaves is dealt with after this. */
+static void note_joined(struct device *dev)
+{
+	struct iommu_group *group;
+
+	mutex_lock(&leaving_lock);
+	group = get_group_locked(dev);
+	if (group) {
+		group_add_member(group, dev);
+		iommu_group_put(group);
+	}
+	mutex_unlock(&leaving_lock);
+}
+
 static void process(const struct observation *seen)
 {
 	switch (seen->what) {
@@ -105,10 +176,11 @@ static void process(const struct observation *seen)
 		group_note_refusal(seen->group, seen->device, seen->driver, seen->time_ns);
 		break;
 	case SEEN_JOINED:
-		group_add_member_named(seen->group, seen->device);
+		note_joined(seen->dev);
 		break;
 	}
 	iommu_group_put(seen->group);
+	put_device(seen->dev);
 }
 
 static bool take_observation(struct observation *seen)
@@ -151,6 +223,7 @@ static void observe(struct iommu_group *group, struct device *dev, enum seen wha
 		seen = &ring[(ring_head + ring_nr++) % RING_LENGTH];
 		memset(seen, 0, sizeof(*seen));
 		seen->group = group;
+		seen->dev = get_device(dev);
 		seen->what = what;
 		seen->time_ns = ktime_get_boottime_ns();
 		if (dev)
@@ -238,54 +311,6 @@ static void on_report(const struct hook_report *report)
 		observe(iommu_group_ref_get(report->group), NULL, SEEN_RELEASED);
 		break;
 	}
-}
-
-static unsigned int find_leaving(const struct device *dev)
-{
-	unsigned int i;
-
-	lockdep_assert_held(&leaving_lock);
-	for (i = 0; i < NR_LEAVING && leaving[i] != dev; i++)
-		;
-	return i;
-}
-
-static void note_leaving(const struct device *dev)
-{
-	unsigned int slot;
-
-	mutex_lock(&leaving_lock);
-	slot = find_leaving(NULL);
-	if (slot < NR_LEAVING)
-		leaving[slot] = dev;
-	else
-		leaving_overflow++;
-	mutex_unlock(&leaving_lock);
-}
-
-static void note_left(const struct device *dev)
-{
-	unsigned int slot;
-
-	mutex_lock(&leaving_lock);
-	slot = find_leaving(dev);
-	if (slot < NR_LEAVING)
-		leaving[slot] = NULL;
-	else if (leaving_overflow)
-		leaving_overflow--;
-	mutex_unlock(&leaving_lock);
-}
-
-struct iommu_group *observer_get_group(struct device *dev)
-{
-	struct iommu_group *group = NULL;
-
-	/* A removal that starts now waits in note_leaving(), before the iommu core hears of it. */
-	mutex_lock(&leaving_lock);
-	if (!leaving_overflow && find_leaving(dev) == NR_LEAVING)
-		group = iommu_group_get(dev);
-	mutex_unlock(&leaving_lock);
-	return group;
 }
 
 static void on_notified(unsigned long event, struct device *dev, struct iommu_group *group)
