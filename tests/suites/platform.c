@@ -393,7 +393,7 @@ static void expect_removal_events(int ctx, const char *name)
 /* It is removed while it does DMA, and our pages are ours again. */
 IOASID_TEST(platform, removed_with_dma, .needs = "mock")
 {
-	const struct mock_add_device add = { .sibling = MOCK_NO_DEVICE };
+	const struct mock_add_device add = { .sibling = MOCK_NO_DEVICE, .pasid_bits = 16 };
 	struct mock_job_status status;
 	struct mock_rig rig;
 	uint64_t *word, time;
@@ -435,7 +435,7 @@ IOASID_TEST(platform, removed_with_dma, .needs = "mock")
 /* A device of an owned group goes and another comes, which reaches what the group reaches. */
 IOASID_TEST(platform, group_member_replaced, .needs = "mock")
 {
-	const struct mock_add_device add = { .sibling = MOCK_PAIR_0 };
+	const struct mock_add_device add = { .sibling = MOCK_PAIR_0, .pasid_bits = 16 };
 	uint64_t *word = mem_new(PAGE);
 	struct pair pair;
 	uint32_t job;

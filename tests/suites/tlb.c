@@ -38,10 +38,11 @@ static char *pages_new(unsigned int nr)
 
 /**
  * struct scene - an address space that two devices use
- * @rig: with the first device
+ * @rig: with the first device, which uses it with its RID
  * @other: the second one
+ * @tagged: it uses it under a PASID
  * @first: nodes of the devices, which stay open when the devices are closed
- * @second: likewise
+ * @second: likewise; its DMA is tagged as @other's
  * @pages: what is mapped, by mappings of two pages with a gap after each
  * @next: two pages for those who map again
  * @reused: @next is at the first IOVA now
@@ -49,6 +50,7 @@ static char *pages_new(unsigned int nr)
 struct scene {
 	struct mock_rig rig;
 	struct mock other;
+	bool tagged;
 	struct mock first;
 	struct mock second;
 	char *pages;
@@ -80,18 +82,42 @@ static void scene_touch(struct scene *scene, bool with_other)
 	}
 }
 
-static void scene_open(struct scene *scene, uint32_t alloc_flags, bool with_other)
+static void allow_other(struct scene *scene)
+{
+	struct ioasid_device_allow allow;
+
+	allow = ok_allow(scene->other.fd, .flags = scene->tagged ? IOASID_ALLOW_PASID : 0,
+			 .ioasid = scene->rig.ioasid);
+	if (scene->tagged)
+		scene->second.pasid = allow.out_pasid;
+}
+
+static void disallow_other(struct scene *scene)
+{
+	ok_disallow(scene->other.fd, .flags = scene->tagged ? IOASID_DISALLOW_PASID : 0,
+		    .ioasid = scene->rig.ioasid, .pasid = scene->tagged ? scene->second.pasid : 0);
+}
+
+static void replace_other(struct scene *scene)
+{
+	ok_replace(scene->other.fd, .flags = scene->tagged ? IOASID_REPLACE_PASID : 0,
+		   .from_ioasid = scene->rig.ioasid, .ioasid = ioasid_new(scene->rig.ctx),
+		   .pasid = scene->tagged ? scene->second.pasid : 0);
+}
+
+static void scene_open(struct scene *scene, uint32_t alloc_flags, bool with_other, bool tagged)
 {
 	unsigned int i;
 
 	memset(scene, 0, sizeof(*scene));
+	scene->tagged = tagged;
 	mock_rig_open(&scene->rig, MOCK_0, alloc_flags);
 	mock_open(&scene->other, MOCK_1);
 	mock_open_node(&scene->first, MOCK_0);
 	mock_open_node(&scene->second, MOCK_1);
 	ok_bind(scene->other.fd, .context_fd = scene->rig.ctx);
 	if (with_other)
-		ok_allow(scene->other.fd, .ioasid = scene->rig.ioasid);
+		allow_other(scene);
 	scene->pages = pages_new(NR_PAGES);
 	scene->next = pages_new(2);
 	for (i = 0; i < NR_MAPPINGS; i++)
@@ -265,8 +291,21 @@ static void hand_disallow(struct scene *scene)
 
 static void disallow_both(struct scene *scene)
 {
-	ok_disallow(scene->other.fd, .ioasid = scene->rig.ioasid);
+	disallow_other(scene);
 	hand_disallow(scene);
+	then_unmap(scene);
+}
+
+static void hand_replace(struct scene *scene)
+{
+	ok_replace(scene->rig.mock.fd, .from_ioasid = scene->rig.ioasid,
+		   .ioasid = ioasid_new(scene->rig.ctx));
+}
+
+static void replace_both(struct scene *scene)
+{
+	replace_other(scene);
+	hand_replace(scene);
 	then_unmap(scene);
 }
 
@@ -292,7 +331,7 @@ static void close_both(struct scene *scene)
 /* The device that comes in its place has no owner. */
 static void replace_device(struct mock *mock)
 {
-	const struct mock_add_device add = { .sibling = MOCK_NO_DEVICE };
+	const struct mock_add_device add = { .sibling = MOCK_NO_DEVICE, .pasid_bits = 16 };
 	unsigned int number = mock->number;
 
 	mock_remove(number);
@@ -323,20 +362,31 @@ static const struct {
 	{ { "free", "" }, hand_free },
 	{ { "close of the context", "" }, hand_close_context },
 	{ { "disallow", "" }, disallow_both },
+	{ { "replace", "" }, replace_both },
 	{ { "close of the devices", "" }, close_both },
 	{ { "removal", "" }, remove_both },
 };
 
-/* Without deferred invalidation it is over when the call returns. */
-IOASID_TEST(tlb, strict, .needs = "mock", TEST_ROWS(strict))
+static void run_strict(int row, bool tagged)
 {
 	struct scene scene;
 
-	scene_open(&scene, 0, true);
+	scene_open(&scene, 0, true, tagged);
 	strict[row].take(&scene);
 	ck_assert_uint_eq(mock_stats().unmapped_unsynced, 0);
 	expect_out_of_reach(&scene);
 	scene_close(&scene);
+}
+
+/* Without deferred invalidation it is over when the call returns. */
+IOASID_TEST(tlb, strict, .needs = "mock", TEST_ROWS(strict))
+{
+	run_strict(row, false);
+}
+
+IOASID_TEST(tlb, strict_pasid, .needs = "mock pasid", TEST_ROWS(strict))
+{
+	run_strict(row, true);
 }
 
 static void hand_sync(struct scene *scene)
@@ -390,23 +440,6 @@ static void map_many(struct scene *scene, unsigned int nr)
 	free(entry);
 }
 
-static void hand_many(struct scene *scene)
-{
-	map_many(scene, 4096);
-	ok_unmap(scene->rig.ctx, .ioasid = scene->rig.ioasid, .iova = 4 * AT,
-		 .length = 4096 * PAGE);
-}
-
-static void hand_allow_other(struct scene *scene)
-{
-	ok_allow(scene->other.fd, .ioasid = scene->rig.ioasid);
-}
-
-static void hand_disallow_other(struct scene *scene)
-{
-	ok_disallow(scene->other.fd, .ioasid = scene->rig.ioasid);
-}
-
 static void hand_unbind_other(struct scene *scene)
 {
 	ok_unbind(scene->other.fd);
@@ -427,12 +460,13 @@ static const struct {
 	{ { "map again", "" }, remap, true },
 	{ { "copy to the same IOVA", "" }, hand_copy, true },
 	{ { "map over a part", "" }, hand_overlap, true },
-	{ { "too many", "" }, hand_many, true },
 	{ { "free", "" }, hand_free, true },
 	{ { "close of the context", "" }, hand_close_context, true },
-	{ { "allow for another", "" }, hand_allow_other, false },
-	{ { "disallow for another", "" }, hand_disallow_other, true },
+	{ { "allow for another", "" }, allow_other, false },
+	{ { "disallow for another", "" }, disallow_other, true },
 	{ { "disallow", "" }, hand_disallow, false },
+	{ { "replace", "" }, hand_replace, false },
+	{ { "replace of another", "" }, replace_other, true },
 	{ { "unbind", "" }, hand_unbind, false },
 	{ { "unbind of another", "" }, hand_unbind_other, true },
 	{ { "close of the device", "" }, hand_close_device, false },
@@ -450,18 +484,14 @@ static bool still_reaches(struct mock *mock)
 	return true;
 }
 
-/*
- * With it, the device goes on until one of these, and not after it. The timer may have come first,
- * so it is tried again until it has not.
- */
-IOASID_TEST(tlb, deferred, .needs = "mock", TEST_ROWS(deferred))
+static void run_deferred(int row, bool tagged)
 {
 	static void (*const ways[])(struct scene *) = { unmap_range, unmap_each, unmap_backwards };
 	struct scene scene;
 	int try, reached = 0;
 
 	for (try = 0; try < TRIES && reached < ENOUGH; try++) {
-		scene_open(&scene, IOASID_ALLOC_DEFERRED_FLUSH, deferred[row].with_other);
+		scene_open(&scene, IOASID_ALLOC_DEFERRED_FLUSH, deferred[row].with_other, tagged);
 		ways[try % ARRAY_SIZE(ways)](&scene);
 		reached += still_reaches(&scene.first);
 		deferred[row].hand(&scene);
@@ -469,6 +499,33 @@ IOASID_TEST(tlb, deferred, .needs = "mock", TEST_ROWS(deferred))
 		scene_close(&scene);
 	}
 	ck_assert_int_eq(reached, ENOUGH);
+}
+
+/*
+ * With it, the device goes on until one of these, and not after it. The timer may have come first,
+ * so it is tried again until it has not.
+ */
+IOASID_TEST(tlb, deferred, .needs = "mock", TEST_ROWS(deferred))
+{
+	run_deferred(row, false);
+}
+
+IOASID_TEST(tlb, deferred_pasid, .needs = "mock pasid", TEST_ROWS(deferred))
+{
+	run_deferred(row, true);
+}
+
+/* More than may be pending is invalidated before the call returns. */
+IOASID_TEST(tlb, too_many, .needs = "mock")
+{
+	struct scene scene;
+
+	scene_open(&scene, IOASID_ALLOC_DEFERRED_FLUSH, true, false);
+	map_many(&scene, 4096);
+	unmap_all(&scene);
+	ck_assert_uint_eq(mock_stats().unmapped_unsynced, 0);
+	expect_out_of_reach(&scene);
+	scene_close(&scene);
 }
 
 /* Whoever has something pending is killed. */
@@ -617,7 +674,7 @@ IOASID_TEST(tlb, count, .needs = "mock", TEST_ROWS(counted))
 	struct scene scene;
 
 	mock_journal_start();
-	scene_open(&scene, counted[row].alloc_flags, true);
+	scene_open(&scene, counted[row].alloc_flags, true, false);
 	map_many(&scene, MANY);
 	ok_sync(scene.rig.ctx, .ioasid = scene.rig.ioasid);
 	ck_assert_uint_eq(mock_count_flushes(mock_journal()), 0);
@@ -649,7 +706,7 @@ IOASID_TEST(tlb, count_batch, .needs = "mock")
 {
 	struct scene scene;
 
-	scene_open(&scene, 0, true);
+	scene_open(&scene, 0, true, false);
 	map_many(&scene, MANY);
 	mock_journal_start();
 	unmap_many_batch(&scene);
@@ -666,7 +723,7 @@ IOASID_TEST(tlb, count_deferred, .needs = "mock")
 	struct scene scene;
 	int i;
 
-	scene_open(&scene, IOASID_ALLOC_DEFERRED_FLUSH, true);
+	scene_open(&scene, IOASID_ALLOC_DEFERRED_FLUSH, true, false);
 	map_many(&scene, MANY);
 	mock_journal_start();
 	for (i = 0; i < MANY; i++)
