@@ -85,3 +85,21 @@ int mem_file(size_t bytes)
 	test_require(fd >= 0 && !ftruncate(fd, bytes), "memfd of %zu bytes: %m", bytes);
 	return fd;
 }
+
+void *mem_scattered(unsigned int pages)
+{
+	size_t bytes = 2 * pages * PAGE;
+	int fd = mem_file(bytes);
+	char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	unsigned int i;
+
+	test_require(memory != MAP_FAILED, "mmap: %m");
+	memset(memory, 0, bytes);
+	for (i = 0; i < pages; i++)
+		test_require(mmap(memory + i * PAGE, PAGE, PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_FIXED, fd, 2 * i * PAGE) != MAP_FAILED,
+			     "mmap: %m");
+	munmap(memory + pages * PAGE, pages * PAGE);
+	close(fd);
+	return memory;
+}

@@ -13,7 +13,13 @@ void *mem_new(size_t bytes);
 /* The same, at an address that is a multiple of @align, @offset bytes added. */
 void *mem_new_aligned(size_t bytes, size_t align, size_t offset);
 
-/* The same, with an inaccessible (unmapped) page right behind it. */
+/*
+ * Shared memory of which hardly any two neighbouring pages are neighbours for the IOMMU: a map takes
+ * about as many calls of its driver.
+ */
+void *mem_scattered(unsigned int pages);
+
+/* As mem_new(), with an inaccessible (unmapped) page right behind it. */
 void *mem_new_before_hole(size_t bytes);
 
 /* The address as the ABI wants it. */

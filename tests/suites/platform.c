@@ -581,26 +581,6 @@ IOASID_TEST(platform, not_behind_the_iommu, .needs = "mock")
 	ck_assert_uint_eq(ok_dev_owner(mock.fd).out_owner, IOASID_OWNER_NO_IOMMU);
 }
 
-/*
- * Memory of which hardly any two neighbouring pages are neighbours for the IOMMU: a map takes about
- * as many calls.
- */
-static char *scattered(unsigned int pages)
-{
-	int fd = mem_file(2 * pages * PAGE);
-	char *memory = mmap(NULL, 2 * pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	unsigned int i;
-
-	ck_assert(memory != MAP_FAILED);
-	memset(memory, 0, 2 * pages * PAGE);
-	for (i = 0; i < pages; i++)
-		ck_assert(mmap(memory + i * PAGE, PAGE, PROT_READ | PROT_WRITE,
-			       MAP_SHARED | MAP_FIXED, fd, 2 * i * PAGE) != MAP_FAILED);
-	munmap(memory + pages * PAGE, pages * PAGE);
-	close(fd);
-	return memory;
-}
-
 #define PAGES 16
 
 static const struct {
@@ -645,7 +625,7 @@ static void expect_reached(struct mock *mock, char *pages, char *run)
 /* ALLOW: nothing has changed, and the next one works. */
 IOASID_TEST(platform, allow_fails, .needs = "mock", TEST_ROWS(failures))
 {
-	char *pages = scattered(PAGES), *run = mem_new_aligned(PAGES * PAGE, 2 * MiB, 0);
+	char *pages = mem_scattered(PAGES), *run = mem_new_aligned(PAGES * PAGE, 2 * MiB, 0);
 	const char *before;
 	struct mock_rig rig;
 
@@ -766,7 +746,7 @@ static const struct {
 IOASID_TEST(platform, map_fails, .needs = "mock", TEST_ROWS(map_failures), .timeout = 120)
 {
 	unsigned int nr = map_failures[row].pages, calls, i;
-	char *pages = scattered(nr), *page = mem_new(PAGE);
+	char *pages = mem_scattered(nr), *page = mem_new(PAGE);
 	struct mock_rig rig;
 	struct state before;
 
@@ -794,7 +774,7 @@ IOASID_TEST(platform, map_fails, .needs = "mock", TEST_ROWS(map_failures), .time
 
 IOASID_TEST(platform, copy_fails, .needs = "mock")
 {
-	char *pages = scattered(PAGES);
+	char *pages = mem_scattered(PAGES);
 	struct mock_rig rig;
 	struct state before;
 
@@ -814,7 +794,7 @@ IOASID_TEST(platform, copy_fails, .needs = "mock")
 IOASID_TEST(platform, batch_fails, .needs = "mock")
 {
 	struct ioasid_batch_entry entry[3];
-	char *pages = scattered(3);
+	char *pages = mem_scattered(3);
 	struct ioasid_batch batch;
 	struct mock_rig rig;
 	unsigned int i;
