@@ -72,6 +72,11 @@ static inline u32 mock_compat_max_pasids(struct device *dev)
 	return 0;
 }
 
+static inline u32 mock_compat_iommu_max_pasids(struct device *dev)
+{
+	return 0;
+}
+
 static inline bool mock_compat_capable(enum iommu_cap cap)
 {
 	return cap == IOMMU_CAP_CACHE_COHERENCY || cap == IOMMU_CAP_INTR_REMAP;
@@ -113,6 +118,12 @@ static inline void mock_compat_set_max_pasids(struct device *dev, u32 max)
 static inline u32 mock_compat_max_pasids(struct device *dev)
 {
 	return dev->iommu ? dev->iommu->max_pasids : 0;
+}
+
+/* What its IOMMU says that it can translate. */
+static inline u32 mock_compat_iommu_max_pasids(struct device *dev)
+{
+	return dev->iommu->iommu_dev->max_pasids;
 }
 
 static inline bool mock_compat_capable(enum iommu_cap cap)
