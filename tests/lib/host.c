@@ -147,6 +147,25 @@ const char *host_monitor(const char *format, ...)
 	return from;
 }
 
+/* The window is a page of a file: the emulator writes to the file, and the guest finds it there. */
+#define WINDOW "/sys/bus/pci/devices/0000:00:0c.0/resource2"
+
+void host_read_page(uint64_t physical, void *page)
+{
+	const char *answer =
+		host_monitor("pmemsave %#llx %d window", (unsigned long long)physical, HOST_PAGE);
+	int fd = open(WINDOW, O_RDWR | O_CLOEXEC);
+	void *window;
+
+	test_require(!*answer, "pmemsave: %s", answer);
+	test_require(fd >= 0, WINDOW ": %m");
+	window = mmap(NULL, HOST_PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	test_require(window != MAP_FAILED, WINDOW ": %m");
+	memcpy(page, window, HOST_PAGE);
+	munmap(window, HOST_PAGE);
+	close(fd);
+}
+
 /* QEMU takes letters, digits, '-', '.' and '_'. */
 static const char *id_of(const char *device)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The emulator, asked by a test: to plug a device in, to pull one out. The line is /dev/ttyS2, at
- * whose other end is QEMU's monitor (tests/vm/boot). Every wait has an end; what cannot be done
- * fails the test.
+ * The emulator, asked by a test: to plug a device in, to pull one out, to show memory. The line is
+ * /dev/ttyS2, at whose other end is QEMU's monitor (tests/vm/boot). Every wait has an end; what
+ * cannot be done fails the test.
  *
  * Two processes may ask at a time. Devices that were plugged in go again with host_unplug_all(),
  * which a test that plugs calls first: the one before it may have failed half-way.
@@ -11,6 +11,7 @@
 #define IOASID_TEST_HOST_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Where a device behind the root port appears, and its second function. */
 #define HOT "0000:01:00.0"
@@ -27,6 +28,10 @@
 
 /* A command of the human monitor. The answer, which is empty when all went well. */
 const char *host_monitor(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A whole page of the guest's memory as the emulator has it. Only in profiles with a window. */
+#define HOST_PAGE 4096
+void host_read_page(uint64_t physical, void *page);
 
 /*
  * Plug in a device, as QEMU's -device has it, without its id, which is made from @device: where the
