@@ -231,14 +231,29 @@ static bool sends_pasids(struct device *dev)
 	return true;
 }
 
+/* Drivers that know several formats of page tables need not have operations of all their domains. */
+static bool can_set_pasid(struct device *dev)
+{
+	const struct iommu_domain_ops *ops = dev->iommu->iommu_dev->ops->default_domain_ops;
+	struct iommu_domain *domain;
+	bool can;
+
+	if (ops)
+		return ops->set_dev_pasid;
+	domain = compat_domain_alloc(dev);
+	/* Then the one that is to be attached will say why. */
+	if (IS_ERR(domain))
+		return true;
+	can = domain->ops->set_dev_pasid;
+	iommu_domain_free(domain);
+	return can;
+}
+
 u32 compat_max_pasids(struct device *dev)
 {
-	const struct iommu_domain_ops *ops;
-
-	if (!dev->iommu || !dev->iommu->iommu_dev)
+	if (!dev->iommu || !dev->iommu->iommu_dev || !dev->iommu->max_pasids)
 		return 0;
-	ops = dev->iommu->iommu_dev->ops->default_domain_ops;
-	if (!ops || !ops->set_dev_pasid || !can_remove_pasid(dev) || !sends_pasids(dev))
+	if (!sends_pasids(dev) || !can_remove_pasid(dev) || !can_set_pasid(dev))
 		return 0;
 	return dev->iommu->max_pasids;
 }

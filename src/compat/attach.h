@@ -108,6 +108,7 @@ bool compat_has_pasids(void);
  * compat_max_pasids() - how many PASIDs can be attached for a device
  * @dev: device with an IOMMU group
  *
+ * Context: may sleep.
  * Return: one more than the highest PASID; 0 if the device sends none, or its IOMMU driver cannot
  * attach a domain to one. The iommu core does not check the former: it reports success.
  */
