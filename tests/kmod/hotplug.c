@@ -22,11 +22,14 @@ static struct irq_domain *isolated_msi;
 
 static int create_platform_device(struct mock_device *mock)
 {
-	const struct property_entry properties[] = {
-		PROPERTY_ENTRY_U32("pasid-num-bits", mock->pasid_bits), {}
-	};
+	struct property_entry properties[3] = {};
 	struct platform_device *pdev;
+	unsigned int nr = 0;
 	int rc;
+
+	if (mock->pasid_bits)
+		properties[nr++] = PROPERTY_ENTRY_U32("pasid-num-bits", mock->pasid_bits);
+	nr += reset_properties(mock, properties + nr);
 
 	pdev = platform_device_alloc("ioasid-mock", mock->mmu.number);
 	if (!pdev)
@@ -34,8 +37,7 @@ static int create_platform_device(struct mock_device *mock)
 	mock->pdev = pdev;
 	if (isolated_msi)
 		dev_set_msi_domain(&pdev->dev, isolated_msi);
-	rc = mock->pasid_bits ? device_create_managed_software_node(&pdev->dev, properties, NULL) :
-				0;
+	rc = nr ? device_create_managed_software_node(&pdev->dev, properties, NULL) : 0;
 	if (!rc)
 		rc = mock_compat_select(&pdev->dev, mock_iommu_fwnode());
 	if (!rc)

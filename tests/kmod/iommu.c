@@ -393,9 +393,14 @@ static struct iommu_domain *mock_domain_alloc(unsigned int type)
 static struct iommu_domain *mock_domain_alloc_flags(struct device *dev, u32 flags,
 						    const struct iommu_user_data *user_data)
 {
+	struct iommu_domain *domain;
+
 	if (flags & ~IOMMU_HWPT_ALLOC_PASID || user_data)
 		return ERR_PTR(-EOPNOTSUPP);
-	return mock_alloc_paging();
+	domain = mock_alloc_paging();
+	if (!IS_ERR(domain))
+		domain->ops = &paging_ops;
+	return domain;
 }
 #else
 static struct iommu_domain *mock_domain_alloc_paging(struct device *dev)
@@ -412,7 +417,10 @@ static const struct iommu_ops mock_ops_template = {
 	.device_group = mock_device_group,
 	.def_domain_type = mock_def_domain_type,
 	.get_resv_regions = mock_get_resv_regions,
+/* The drivers of VT-d and AMD-Vi, whose domains differ, have none of these either. */
+#if !MOCK_HAS_ALLOC_FLAGS
 	.default_domain_ops = &paging_ops,
+#endif
 #if MOCK_ONE_DRIVER
 	.domain_alloc = mock_domain_alloc,
 	.pgsize_bitmap = PAGE_TABLE_SIZES,

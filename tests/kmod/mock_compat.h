@@ -34,7 +34,10 @@
 #define MOCK_HAS_ALLOC_FLAGS (LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0))
 #define MOCK_BLOCKING_REMOVES_PASID (LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0))
 
-/* reset_controller_add_lookup(): how a device that no firmware describes finds its reset line. */
+/*
+ * How a device that no firmware describes finds its reset line: reset_controller_add_lookup(), and
+ * since 6.19 a property of a software node.
+ */
 #define MOCK_HAS_RESET_LOOKUP (LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0))
 
 /* attach_dev() is told what was attached before, since 6.19. */

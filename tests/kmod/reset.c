@@ -9,7 +9,6 @@
 #include "job.h"
 #include "reset.h"
 
-#if MOCK_HAS_RESET_LOOKUP
 static int reset_device(struct reset_controller_dev *controller, unsigned long number)
 {
 	struct mock_device *mock = mock_by_number(number);
@@ -26,15 +25,16 @@ static const struct reset_control_ops reset_ops = {
 	.reset = reset_device,
 };
 
+/*
+ * Without an owner, for the reason that the IOMMU has none: a driver that holds a reset would pin
+ * us.
+ */
 static struct reset_controller_dev controller = {
 	.ops = &reset_ops,
 	.nr_resets = ~0U,
 };
 
-/*
- * Without an owner, for the reason that the IOMMU has none: a driver that holds a reset would pin
- * us.
- */
+#if MOCK_HAS_RESET_LOOKUP
 int reset_init(void)
 {
 	controller.dev = mock_iommu_device();
@@ -67,21 +67,52 @@ void reset_remove_line(struct mock_device *mock)
 	if (mock->reset_line.lookup.dev_id)
 		list_del(&mock->reset_line.lookup.list);
 }
-#else
-int reset_init(void)
+
+unsigned int reset_properties(struct mock_device *mock, struct property_entry *properties)
 {
 	return 0;
+}
+#else
+static const struct property_entry node_properties[] = { PROPERTY_ENTRY_U32("#reset-cells", 1),
+							 {} };
+
+static const struct software_node node = {
+	.name = "ioasid-mock-reset",
+	.properties = node_properties,
+};
+
+int reset_init(void)
+{
+	int rc = software_node_register(&node);
+
+	if (rc)
+		return rc;
+	controller.dev = mock_iommu_device();
+	controller.fwnode = software_node_fwnode(&node);
+	rc = reset_controller_register(&controller);
+	if (rc)
+		software_node_unregister(&node);
+	return rc;
 }
 
 void reset_exit(void)
 {
+	reset_controller_unregister(&controller);
+	software_node_unregister(&node);
 }
 
 void reset_add_line(struct mock_device *mock, const char *name)
 {
+	mock->reset_line.reference = SOFTWARE_NODE_REFERENCE(&node, mock->mmu.number);
 }
 
 void reset_remove_line(struct mock_device *mock)
 {
+}
+
+unsigned int reset_properties(struct mock_device *mock, struct property_entry *properties)
+{
+	properties[0] = PROPERTY_ENTRY_REF_ARRAY_LEN("resets", &mock->reset_line.reference, 1);
+	return 1;
 }
 #endif

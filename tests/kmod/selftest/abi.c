@@ -334,6 +334,17 @@ static void check_use(const char *bus, const char *name, unsigned int number)
 	printf("# %s %s used\n", bus, name);
 }
 
+/* What the module makes of the driver's PASIDs is what the kernel made of them. */
+static void check_pasids(struct user *user)
+{
+	struct ioasid_device_info info = { .size = sizeof(info) };
+	struct mock_device_info mock = {};
+
+	CHECK(!ioctl(user->device, IOASID_DEVICE_GET_INFO, &info));
+	CHECK(!ioctl(user->node, MOCK_DEVICE_INFO, &mock));
+	CHECK(info.out_max_pasids == mock.out_max_pasids);
+}
+
 static int remove_device(struct user *user)
 {
 	struct mock_device_info info = {};
@@ -356,6 +367,7 @@ static void check_unplug(void)
 		ioctl(control, MOCK_REMOVE_DEVICE, add.out_device);
 		return;
 	}
+	check_pasids(&user);
 	job = start_counting(user.node);
 	milliseconds(20);
 	CHECK(!remove_device(&user));
