@@ -76,6 +76,11 @@ bool compat_has_pasids(void)
 	return false;
 }
 
+u32 compat_pasid_limit(struct device *dev)
+{
+	return 0;
+}
+
 u32 compat_max_pasids(struct device *dev)
 {
 	return 0;
@@ -231,31 +236,35 @@ static bool sends_pasids(struct device *dev)
 	return true;
 }
 
-/* Drivers that know several formats of page tables need not have operations of all their domains. */
-static bool can_set_pasid(struct device *dev)
+u32 compat_pasid_limit(struct device *dev)
 {
-	const struct iommu_domain_ops *ops = dev->iommu->iommu_dev->ops->default_domain_ops;
-	struct iommu_domain *domain;
-	bool can;
+	const struct iommu_domain_ops *ops;
 
-	if (ops)
-		return ops->set_dev_pasid;
-	domain = compat_domain_alloc(dev);
-	/* Then the one that is to be attached will say why. */
-	if (IS_ERR(domain))
-		return true;
-	can = domain->ops->set_dev_pasid;
-	iommu_domain_free(domain);
-	return can;
+	if (!dev->iommu || !dev->iommu->iommu_dev)
+		return 0;
+	if (!sends_pasids(dev) || !can_remove_pasid(dev))
+		return 0;
+	/* Drivers that know several formats of page tables need not have operations of them all. */
+	ops = dev->iommu->iommu_dev->ops->default_domain_ops;
+	if (ops && !ops->set_dev_pasid)
+		return 0;
+	return dev->iommu->max_pasids;
 }
 
 u32 compat_max_pasids(struct device *dev)
 {
-	if (!dev->iommu || !dev->iommu->iommu_dev || !dev->iommu->max_pasids)
+	u32 limit = compat_pasid_limit(dev);
+	struct iommu_domain *domain;
+
+	if (!limit || dev->iommu->iommu_dev->ops->default_domain_ops)
+		return limit;
+	domain = compat_domain_alloc(dev);
+	if (IS_ERR(domain))
 		return 0;
-	if (!sends_pasids(dev) || !can_remove_pasid(dev) || !can_set_pasid(dev))
-		return 0;
-	return dev->iommu->max_pasids;
+	if (!domain->ops->set_dev_pasid)
+		limit = 0;
+	iommu_domain_free(domain);
+	return limit;
 }
 
 u32 compat_alloc_pasid(struct device *dev)

@@ -105,12 +105,21 @@ int compat_replace(struct iommu_domain *domain, const struct compat_source *sour
 bool compat_has_pasids(void);
 
 /**
+ * compat_pasid_limit() - which PASIDs may be tried for a device
+ * @dev: device with an IOMMU group
+ *
+ * Return: one more than the highest PASID; 0 if the device sends none. The iommu core does not check
+ * that: it reports success. If it is the IOMMU driver that cannot attach a domain to a PASID, this
+ * is 0, or compat_attach() says -EOPNOTSUPP.
+ */
+u32 compat_pasid_limit(struct device *dev);
+
+/**
  * compat_max_pasids() - how many PASIDs can be attached for a device
  * @dev: device with an IOMMU group
  *
- * Context: may sleep.
- * Return: one more than the highest PASID; 0 if the device sends none, or its IOMMU driver cannot
- * attach a domain to one. The iommu core does not check the former: it reports success.
+ * Context: may sleep; may allocate a domain, to look at it.
+ * Return: compat_pasid_limit(), or 0 if the IOMMU driver cannot attach a domain to a PASID.
  */
 u32 compat_max_pasids(struct device *dev);
 

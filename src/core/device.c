@@ -174,9 +174,9 @@ u32 device_replaced_flags(const struct attachment_replacing *replacing)
 static struct pasid *find_pasid(struct ioasidfd_device *device, u32 flags, u32 number,
 				struct device_allowing *allowing)
 {
-	u32 max_pasids = compat_max_pasids(device->dev);
+	u32 limit = compat_pasid_limit(device->dev);
 
-	if (!max_pasids || number >= max_pasids)
+	if (!limit || number >= limit)
 		return ERR_PTR(-EOPNOTSUPP);
 	if (flags & IOASID_ALLOW_FIXED_PASID)
 		return pasid_create(number, &allowing->quota);
