@@ -25,7 +25,7 @@ bool pci_present(const char *device);
 const char *pci_driver(const char *device);
 bool pci_driven_by(const char *device, const char *driver);
 
-/* A device that appears is bound by whoever finds it, or (7.2) in the background: waits for that. */
+/* Whoever finds a device binds it, or (7.2) that is done in the background: waits for it. */
 bool pci_will_be_driven_by(const char *device, const char *driver);
 
 /* IOMMU group, or -1. */
