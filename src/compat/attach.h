@@ -108,9 +108,9 @@ bool compat_has_pasids(void);
  * compat_pasid_limit() - which PASIDs may be tried for a device
  * @dev: device with an IOMMU group
  *
- * Return: one more than the highest PASID; 0 if the device sends none. The iommu core does not check
- * that: it reports success. If it is the IOMMU driver that cannot attach a domain to a PASID, this
- * is 0, or compat_attach() says -EOPNOTSUPP.
+ * Return: one more than the highest PASID; 0 if the device sends none. The iommu core does not
+ * check that: it reports success. If it is the IOMMU driver that cannot attach a domain to a PASID,
+ * this is 0, or compat_attach() says -EOPNOTSUPP.
  */
 u32 compat_pasid_limit(struct device *dev);
 

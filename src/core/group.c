@@ -120,7 +120,8 @@ static struct dma_group *find_group(struct iommu_group *group)
 
 /*
  * What a claim that failed means to the caller. Only -EPERM is about an owner. -EBUSY and -EINVAL
- * come from the IOMMU's driver, or say that a domain is attached which nobody claimed the group for.
+ * come from the IOMMU's driver, or say that a domain is attached which nobody claimed the group
+ * for.
  */
 static int claim_errno(struct iommu_group *group, int rc, u32 *refusal)
 {
@@ -418,8 +419,8 @@ static void remove_pasids(struct dma_group *group, struct device *dev, unsigned 
 }
 
 /*
- * The iommu core takes for granted that a PASID of a group is one of all its devices. Without memory
- * to remember it by, the device stays without PASIDs.
+ * The iommu core takes for granted that a PASID of a group is one of all its devices. Without
+ * memory to remember it by, the device stays without PASIDs.
  */
 static void exclude(struct dma_group *group, struct device *dev)
 {

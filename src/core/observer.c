@@ -83,9 +83,10 @@ static unsigned int leaving_overflow;
 
 static atomic64_t requests, refusals, cleanups, missed;
 static struct workqueue_struct *workqueue;
+
 /**
- * struct notifier_pair - of one bus: what runs after the iommu core, which gives an added device its
- * group, and what runs before it
+ * struct notifier_pair - of one bus: what runs after the iommu core, which gives an added device
+ * its group, and what runs before it
  * @late: for everything but
  * @early: the end of a device
  */

@@ -14,8 +14,8 @@ void *mem_new(size_t bytes);
 void *mem_new_aligned(size_t bytes, size_t align, size_t offset);
 
 /*
- * Shared memory of which hardly any two neighbouring pages are neighbours for the IOMMU: a map takes
- * about as many calls of its driver.
+ * Shared memory of which hardly any two neighbouring pages are neighbours for the IOMMU: a map
+ * takes about as many calls of its driver.
  */
 void *mem_scattered(unsigned int pages);
 

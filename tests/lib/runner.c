@@ -5,8 +5,8 @@
  *
  *   ioasid-tests --kernel 6.12 --profile vtd-sm --features "iommu edu" [--only AREA[/NAME]]
  *
- * Several names are separated by spaces. With --list it only names them. The features alone decide what is skipped; the profile's name
- * counts as one of them.
+ * Several names are separated by spaces. With --list it only names them. The features alone decide
+ * what is skipped; the profile's name counts as one of them.
  */
 #include <getopt.h>
 #include <sys/stat.h>

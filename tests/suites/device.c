@@ -681,7 +681,9 @@ IOASID_TEST(device, registers_through_another_node, .needs = NEEDS_BIND)
 	ck_assert(dead(page));
 }
 
-/* What was mapped through a file is that file's: not even a page that was never touched comes back. */
+/*
+ * What was mapped through a file is that file's: not even a page that was never touched comes back.
+ */
 IOASID_TEST(device, registers_of_the_past, .needs = NEEDS_BIND)
 {
 	int ctx = context_open(), before = stub_open(EDU), now = stub_open(EDU);

@@ -533,8 +533,8 @@ struct ioasid_batch {
  *	the group. Needs IOASID_CAP_REFUSALS
  * @IOASID_EVENT_GROUP_FREE: a group that the context asked for with IOASID_BIND_WATCH has no owner
  *	any more. Another may be faster: bind, and be prepared to wait again. Without
- *	IOASID_CAP_REFUSALS a group that another framework has, such as VFIO, is reported only when a
- *	driver is unbound from one of its devices
+ *	IOASID_CAP_REFUSALS a group that another framework has, such as VFIO, is reported only when
+ *	a driver is unbound from one of its devices
  * @IOASID_EVENT_DEVICE_ADDED: @device appeared in an owned group; it reaches what the group's other
  *	devices reach. Some IOMMU drivers (virtio-iommu on Linux 6.12) put a device into its group
  *	only when the first driver asks for it: that is when it is reported, and without
