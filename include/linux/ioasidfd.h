@@ -92,7 +92,8 @@ struct ioasidfd_device_file *ioasidfd_device_open(struct ioasidfd_device *device
  *
  * Unbinds the device if it was bound through this file.
  *
- * Context: may sleep; takes the device lock.
+ * Context: may sleep; takes the device lock, unless the device has been unregistered: a driver that
+ * opened a file for itself can release it in its remove() after that.
  */
 void ioasidfd_device_release(struct ioasidfd_device_file *file);
 

@@ -436,7 +436,15 @@ EXPORT_SYMBOL_GPL(ioasidfd_device_open);
 
 void ioasidfd_device_release(struct ioasidfd_device_file *file)
 {
-	device_unbind(file);
+	struct ioasidfd_device *device = file->device;
+	bool bound;
+
+	/* Nobody binds through it any more. */
+	mutex_lock(&device->lock);
+	bound = device->binder == file;
+	mutex_unlock(&device->lock);
+	if (bound)
+		device_unbind(file);
 	kref_put(&file->device->ref, device_free);
 	kfree(file);
 }

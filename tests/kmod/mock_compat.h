@@ -160,4 +160,20 @@ static inline struct irq_domain *mock_compat_isolated_msi(void)
 }
 #endif
 
+/* A platform driver's remove() returns nothing since 6.11. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+#define MOCK_COMPAT_PLATFORM_REMOVE(remove)                           \
+	static int mock_compat_##remove(struct platform_device *pdev) \
+	{                                                             \
+		remove(pdev);                                         \
+		return 0;                                             \
+	}
+#else
+#define MOCK_COMPAT_PLATFORM_REMOVE(remove)                            \
+	static void mock_compat_##remove(struct platform_device *pdev) \
+	{                                                              \
+		remove(pdev);                                          \
+	}
+#endif
+
 #endif
