@@ -6,6 +6,7 @@
  */
 #include "call.h"
 #include "edu.h"
+#include "host.h"
 #include "memory.h"
 #include "module.h"
 #include "oracle.h"
@@ -20,6 +21,7 @@
 #define MAX_PASIDS (1u << BITS)
 #define ONE_DEVICE "device=" EDU " bits=14"
 #define BOTH_OF_PAIR "device=" EDU_PAIR_0 "," EDU_PAIR_1 " bits=14"
+#define HOT_DEVICE "device=" HOT " bits=14"
 #define ONE_OF_PAIR "device=" EDU_PAIR_0 " bits=14"
 
 #define NEEDS NEEDS_BIND " pasid-tables"
@@ -754,6 +756,8 @@ static void kill_owner(void)
 	pid = child_fork();
 	if (!pid)
 		be_killed(&ready);
+	/* The other end is the child's alone: if it fails, there is nothing to wait for. */
+	close(ready.fd[1]);
 	gate_wait(&ready);
 	expect_pasids(1, 2, 3);
 	kill(pid, SIGKILL);
@@ -766,6 +770,48 @@ static void kill_owner(void)
 IOASID_TEST(vtd_pasid, killed, .needs = NEEDS, .timeout = 120)
 {
 	with_width(ONE_DEVICE, kill_owner);
+}
+
+static const uint32_t two_and_3[] = { 2, 3 };
+
+static void pull_out(void)
+{
+	struct vtd_entry rid;
+	struct space space;
+	struct rig rig;
+
+	rig_open(&rig, HOT);
+	space = space_full(rig.ctx);
+	allow_as(rig.edu.fd, &space, 2);
+	allow_as(rig.edu.fd, &space, 3);
+	expect_pasids_on(HOT, 2, two_and_3);
+	expect_sees_on(HOT, 3, &space);
+	edu_unmap_registers(&rig.edu);
+	host_unplug(HOT);
+	expect_pasids_on(HOT, 0, NULL);
+	rid = vtd_find(HOT, VTD_RID);
+	ck_assert(!rid.present);
+	err_disallow(ENODEV, rig.edu.fd, .ioasid = space.id, .pasid = 2,
+		     .flags = IOASID_DISALLOW_PASID);
+	unmap_first(&space);
+	ck_assert_int_eq(fdinfo_read(rig.ctx).ioasid[0].devices, 0);
+
+	/* Another one in its place has nothing of it. */
+	host_plug_edu();
+	edu_close(&rig.edu);
+	close(rig.ctx);
+	rig_open(&rig, HOT);
+	expect_pasids_on(HOT, 0, NULL);
+	expect_rid_works(&rig);
+	ck_assert_uint_eq(ok_dev_info(rig.edu.fd).out_max_pasids, 0);
+}
+
+IOASID_TEST(vtd_pasid, unplugged, .needs = NEEDS " hotplug", .timeout = 120)
+{
+	host_unplug_all();
+	host_plug_edu();
+	with_width(HOT_DEVICE, pull_out);
+	host_unplug_all();
 }
 
 /* Both functions of one device, which share a group, bound. */
