@@ -403,10 +403,11 @@ IOASID_TEST(replace, while_mapping, TEST_ROWS(sources))
 	struct churn work = { .ctx = rig.ctx, .ioasid = { rig.a.ioasid, rig.b.ioasid } };
 	struct space extra;
 	pthread_t thread;
+	uint32_t job;
 	void *failed;
 	int i;
 
-	mock_start(&rig.mock, AT, 100);
+	job = mock_start(&rig.mock, AT, 100);
 	ck_assert(!pthread_create(&thread, NULL, churn, &work));
 	for (i = 0; i < 60; i++) {
 		replace(&rig, rig.a.ioasid, rig.b.ioasid);
@@ -419,6 +420,7 @@ IOASID_TEST(replace, while_mapping, TEST_ROWS(sources))
 	work.stop = true;
 	ck_assert(!pthread_join(thread, &failed));
 	ck_assert(!failed);
+	mock_stop(&rig.mock, job);
 	expect_uses(&rig, &rig.a, &rig.b);
 }
 
