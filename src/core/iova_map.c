@@ -67,16 +67,6 @@ void iova_windows_exclude(struct iova_windows *windows, u64 start, u64 last)
 	windows->nr = kept;
 }
 
-bool iova_windows_contain(const struct iova_windows *windows, u64 start, u64 last)
-{
-	unsigned int i;
-
-	for (i = 0; i < windows->nr; i++)
-		if (windows->range[i].start <= start && last <= windows->range[i].last)
-			return true;
-	return false;
-}
-
 static u64 iova_range_distance(const struct iova_range *range, u64 addr)
 {
 	if (addr < range->start)
@@ -177,33 +167,38 @@ static void iova_map_track_gaps(struct iova_map *map)
 	map->tracks_gaps = true;
 }
 
-/* Find the place for a node: false if it overlaps another. */
-static bool iova_map_link(struct iova_map *map, struct iova_node *node)
+/* Put a node into its place, or return the lowest one that it overlaps. */
+static struct iova_node *iova_map_link(struct iova_map *map, struct iova_node *node)
 {
 	struct rb_node **link = &map->root.rb_node;
+	struct iova_node *other, *prev = NULL, *next = NULL;
 	struct rb_node *parent = NULL;
 
 	while (*link) {
-		const struct iova_node *other = iova_node_of(*link);
-
 		parent = *link;
-		if (node->last < other->start)
+		other = iova_node_of(parent);
+		if (node->start < other->start) {
+			next = other;
 			link = &parent->rb_left;
-		else if (node->start > other->last)
+		} else {
+			prev = other;
 			link = &parent->rb_right;
-		else
-			return false;
+		}
 	}
+	if (prev && prev->last >= node->start)
+		return prev;
+	if (next && next->start <= node->last)
+		return next;
 	rb_link_node(&node->rb, parent, link);
-	return true;
+	return NULL;
 }
 
 struct iova_node *iova_map_insert(struct iova_map *map, struct iova_node *node)
 {
-	struct iova_node *next;
+	struct iova_node *next, *obstacle = iova_map_link(map, node);
 
-	if (!iova_map_link(map, node))
-		return iova_map_first(map, node->start, node->last);
+	if (obstacle)
+		return obstacle;
 	if (!map->tracks_gaps) {
 		rb_insert_color(&node->rb, &map->root);
 		return NULL;

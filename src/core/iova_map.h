@@ -79,7 +79,15 @@ void iova_windows_reset(struct iova_windows *windows);
 void iova_windows_exclude(struct iova_windows *windows, u64 start, u64 last);
 
 /* Does a single window hold all of [start, last]? */
-bool iova_windows_contain(const struct iova_windows *windows, u64 start, u64 last);
+static inline bool iova_windows_contain(const struct iova_windows *windows, u64 start, u64 last)
+{
+	unsigned int i;
+
+	for (i = 0; i < windows->nr; i++)
+		if (windows->range[i].start <= start && last <= windows->range[i].last)
+			return true;
+	return false;
+}
 
 /*
  * The window of at least @length (not 0) addresses that is nearest to @start (distance 0 if it
