@@ -125,6 +125,13 @@ long compat_pin_file(struct file *file, u64 start, u64 last, struct folio **foli
  */
 void compat_unpin_file_pages(struct page *page, unsigned long nr, bool dirty);
 
+/* Some kernels clear all variables on the stack. Since gcc 12 one can be exempted. */
+#if __has_attribute(__uninitialized__)
+#define compat_uninitialized __attribute__((__uninitialized__))
+#else
+#define compat_uninitialized
+#endif
+
 /* vm_flags can be assigned to before 6.3 only. */
 static inline void compat_vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 {

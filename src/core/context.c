@@ -34,8 +34,7 @@ static void context_free(struct kref *ref)
 
 	WARN_ON(!xa_empty(&ctx->ioases));
 	xa_destroy(&ctx->ioases);
-	if (ctx->charge)
-		pin_charge_put(ctx->charge);
+	pin_charge_put(ctx->charge);
 	pin_scratch_free(ctx->scratch);
 	event_queue_destroy(&ctx->events);
 	put_pid(ctx->opener);
@@ -84,7 +83,7 @@ struct pin_charge *context_get_charge(struct ioasidfd_context *ctx)
 	struct pin_charge *charge, *stale;
 
 	spin_lock(&ctx->charge_lock);
-	charge = pin_charge_get_cached(ctx->charge);
+	charge = pin_charge_is_current(ctx->charge) ? pin_charge_get(ctx->charge) : NULL;
 	spin_unlock(&ctx->charge_lock);
 	if (charge)
 		return charge;
@@ -96,7 +95,6 @@ struct pin_charge *context_get_charge(struct ioasidfd_context *ctx)
 	stale = ctx->charge;
 	ctx->charge = pin_charge_get(charge);
 	spin_unlock(&ctx->charge_lock);
-	if (stale)
-		pin_charge_put(stale);
+	pin_charge_put(stale);
 	return charge;
 }

@@ -10,6 +10,7 @@
 #include <linux/stddef.h>
 #include <linux/uaccess.h>
 
+#include "../compat/compat.h"
 #include "attachment.h"
 #include "batch.h"
 #include "context_ioctl.h"
@@ -106,55 +107,100 @@ static void explain_quota(const struct pin_quota *quota, __u64 *locked, __u64 *w
 	*limit = quota->limit;
 }
 
+/**
+ * struct map_outputs - where the reply of a map, a copy or an unmap goes in the caller's structure
+ * @result: the IOVA, or how many bytes were unmapped
+ * @range: why not
+ */
+struct map_outputs {
+	__u64 *result;
+	struct ioasid_range *range;
+};
+
+static int run_in(struct ioctl_call *call, struct ioas *ioas, const struct map_call *map,
+		  const struct map_outputs *out, struct map_refusal *refusal)
+{
+	struct map_result result compat_uninitialized;
+	int rc = map_call_begin(call->object, ioas, map, &result, refusal);
+
+	if (rc || result.done)
+		return rc;
+	*out->result = result.mapping ? result.iova : result.bytes;
+	return map_call_end(ioas, map, &result, ioctl_reply(call));
+}
+
+static int run(struct ioctl_call *call, const struct map_call *map, const struct map_outputs *out,
+	       struct map_refusal *refusal)
+{
+	int rc = map_call_check(map);
+	struct ioas *ioas;
+
+	if (rc)
+		goto err;
+	rc = -ENOENT;
+	ioas = ioas_lookup(call->object, map->ioasid);
+	if (!ioas)
+		goto err;
+	rc = run_in(call, ioas, map, out, refusal);
+	ioas_put(ioas);
+	if (!rc)
+		return 0;
+err:
+	*out->result = 0;
+	copy_range(out->range, &refusal->range);
+	return rc;
+}
+
+/*
+ * Most often an IOVA is the caller's choice, and the range of an unmap is one mapping. If the reply
+ * is out before, the lock is needed only once. If it was wrong it is written again.
+ */
+static bool promise(struct ioctl_call *call, const struct map_outputs *out, u64 result)
+{
+	*out->result = result;
+	return !ioctl_promise(call);
+}
+
 static int ioctl_map(struct ioctl_call *call, struct ioasid_map *cmd)
 {
+	const struct map_outputs out = { &cmd->out_iova, &cmd->out_range };
 	const struct map_call map = {
 		.op = IOASID_BATCH_MAP,
-		.flags = cmd->flags,
 		.ioasid = cmd->ioasid,
-		.start = cmd->user_va,
-		.length = cmd->length,
-		.iova = cmd->iova,
+		.promised = cmd->flags & IOASID_MAP_FIXED_IOVA && promise(call, &out, cmd->iova),
+		.request.start = cmd->user_va,
+		.request.length = cmd->length,
+		.request.iova = cmd->iova,
+		.request.flags = cmd->flags,
 	};
 	struct map_refusal refusal = {};
-	struct map_result result;
-	int rc;
+	int rc = run(call, &map, &out, &refusal);
 
-	rc = map_call_begin(call->object, &map, &result, &refusal);
-	if (rc) {
-		copy_range(&cmd->out_range, &refusal.range);
+	if (rc)
 		explain_quota(&refusal.quota, &cmd->out_locked_bytes, &cmd->out_wanted_bytes,
 			      &cmd->out_locked_limit_bytes);
-		return rc;
-	}
-	cmd->out_iova = result.iova;
-	return map_call_end(&result, ioctl_reply(call), false);
+	return rc;
 }
 
 static int map_file(struct ioctl_call *call, struct ioasid_map_file *cmd, struct file *file)
 {
+	const struct map_outputs out = { &cmd->out_iova, &cmd->out_range };
 	const struct map_call map = {
 		.op = IOASID_BATCH_MAP,
-		.flags = cmd->flags,
 		.ioasid = cmd->ioasid,
-		.start = cmd->offset,
-		.file = file,
-		.length = cmd->length,
-		.iova = cmd->iova,
+		.request.start = cmd->offset,
+		.request.file = file,
+		.request.length = cmd->length,
+		.request.iova = cmd->iova,
+		.request.flags = cmd->flags,
 	};
 	struct map_refusal refusal = {};
-	struct map_result result;
-	int rc;
+	int rc = run(call, &map, &out, &refusal);
 
-	rc = map_call_begin(call->object, &map, &result, &refusal);
-	if (rc) {
-		copy_range(&cmd->out_range, &refusal.range);
+	if (rc)
 		explain_quota(&refusal.quota, &cmd->out_locked_bytes, &cmd->out_wanted_bytes,
 			      &cmd->out_locked_limit_bytes);
-		return rc;
-	}
-	cmd->out_iova = result.iova;
-	return map_call_end(&result, ioctl_reply(call), false);
+	return rc;
 }
 
 static int ioctl_map_file(struct ioctl_call *call, struct ioasid_map_file *cmd)
@@ -174,48 +220,35 @@ static int ioctl_map_file(struct ioctl_call *call, struct ioasid_map_file *cmd)
 
 static int ioctl_copy(struct ioctl_call *call, struct ioasid_copy *cmd)
 {
+	const struct map_outputs out = { &cmd->out_iova, &cmd->out_range };
 	const struct map_call copy = {
 		.op = IOASID_BATCH_COPY,
-		.flags = cmd->flags,
 		.ioasid = cmd->ioasid,
 		.from_ioasid = cmd->from_ioasid,
-		.start = cmd->from_iova,
-		.length = cmd->length,
-		.iova = cmd->iova,
+		.request.start = cmd->from_iova,
+		.request.length = cmd->length,
+		.request.iova = cmd->iova,
+		.request.flags = cmd->flags,
 	};
 	struct map_refusal refusal = {};
-	struct map_result result;
-	int rc;
 
-	rc = map_call_begin(call->object, &copy, &result, &refusal);
-	if (rc) {
-		copy_range(&cmd->out_range, &refusal.range);
-		return rc;
-	}
-	cmd->out_iova = result.iova;
-	return map_call_end(&result, ioctl_reply(call), false);
+	return run(call, &copy, &out, &refusal);
 }
 
 static int ioctl_unmap(struct ioctl_call *call, struct ioasid_unmap *cmd)
 {
+	const struct map_outputs out = { &cmd->out_unmapped_bytes, &cmd->out_range };
 	const struct map_call unmap = {
 		.op = IOASID_BATCH_UNMAP,
-		.flags = cmd->flags,
 		.ioasid = cmd->ioasid,
-		.length = cmd->length,
-		.iova = cmd->iova,
+		.promised = !(cmd->flags & IOASID_UNMAP_ALL) && promise(call, &out, cmd->length),
+		.request.length = cmd->length,
+		.request.iova = cmd->iova,
+		.request.flags = cmd->flags,
 	};
 	struct map_refusal refusal = {};
-	struct map_result result;
-	int rc;
 
-	rc = map_call_begin(call->object, &unmap, &result, &refusal);
-	if (rc) {
-		copy_range(&cmd->out_range, &refusal.range);
-		return rc;
-	}
-	cmd->out_unmapped_bytes = result.bytes;
-	return map_call_end(&result, ioctl_reply(call), false);
+	return run(call, &unmap, &out, &refusal);
 }
 
 static int ioctl_sync(struct ioctl_call *call, struct ioasid_sync *cmd)

@@ -154,15 +154,14 @@ static bool undo_map(struct domain *domain, u64 iova, u64 length)
 	return !length || !WARN_ON(iommu_unmap(domain->domain, iova, length) != length);
 }
 
-int domain_map_pins(struct domain *domain, u64 iova, const struct pins *pins, u64 from,
-		    u64 nr_pages, int prot)
+int domain_map_pins(struct domain *domain, u64 iova, const struct pin_cursor *start, u64 nr_pages,
+		    int prot)
 {
 	u64 done = 0, length = nr_pages << PAGE_SHIFT;
-	struct pin_cursor cursor;
+	struct pin_cursor cursor = *start;
 	struct pin_run run;
 	int rc;
 
-	pin_cursor_init(&cursor, pins, from);
 	while (done < length && pin_cursor_next(&cursor, &run)) {
 		u64 size = min((u64)run.nr << PAGE_SHIFT, length - done);
 
@@ -211,6 +210,31 @@ err_undo:
 	list_for_each_entry_continue_reverse(domain, &domains->list, node)
 		buffer->stuck |= !undo_map(domain, iova, buffer->nr_pages << PAGE_SHIFT);
 	return rc;
+}
+
+int domains_map_run(struct domains *domains, u64 iova, const struct pin_run *run, int prot,
+		    bool *stuck)
+{
+	size_t length = (size_t)run->nr << PAGE_SHIFT;
+	struct domain *domain;
+	int rc;
+
+	list_for_each_entry(domain, &domains->list, node) {
+		rc = compat_map(domain->domain, iova, PFN_PHYS(run->pfn), length, prot);
+		if (rc)
+			goto err_undo;
+	}
+	return 0;
+
+err_undo:
+	list_for_each_entry_continue_reverse(domain, &domains->list, node)
+		*stuck |= !undo_map(domain, iova, length);
+	return rc;
+}
+
+bool domain_unmap_now(struct domain *domain, u64 iova, u64 length)
+{
+	return !WARN_ON(iommu_unmap(domain->domain, iova, length) != length);
 }
 
 void domain_unmap_begin(struct domain_unmap *unmap, struct domain *domain)

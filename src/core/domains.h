@@ -115,15 +115,22 @@ bool domain_put(struct domain *domain);
 
 void domain_free(struct domain *domain);
 
-/* Map @nr_pages pages of @pins, from page @from on, at @iova. All or nothing. */
-int domain_map_pins(struct domain *domain, u64 iova, const struct pins *pins, u64 from,
-		    u64 nr_pages, int prot);
+/* Map @nr_pages pages, from @start on, at @iova. All or nothing. */
+int domain_map_pins(struct domain *domain, u64 iova, const struct pin_cursor *start, u64 nr_pages,
+		    int prot);
 
 /*
  * Map the pages in @buffer at @iova into every domain. All or nothing; if taking back fails, the
  * buffer is stuck.
  */
 int domains_map_buffer(struct domains *domains, u64 iova, struct pin_buffer *buffer, int prot);
+
+/* Map one run. All or nothing; *@stuck as for a buffer, else it is left alone. */
+int domains_map_run(struct domains *domains, u64 iova, const struct pin_run *run, int prot,
+		    bool *stuck);
+
+/* Unmap one range, out of reach of devices on return. False as below. */
+bool domain_unmap_now(struct domain *domain, u64 iova, u64 length);
 
 /*
  * Unmapping of any number of ranges: begin, unmap each, end. Devices may still reach the memory

@@ -49,7 +49,7 @@ static void timer_expired(struct work_struct *work)
 	timer->armed = false;
 	flushed = flush_locked(ioas);
 	up_write(&ioas->lock);
-	mapping_destroy_list(flushed);
+	mapping_recycle_list(ioas, flushed);
 	ioas_put(ioas);
 }
 
@@ -131,5 +131,5 @@ void flush_now(struct ioas *ioas)
 	down_write(&ioas->lock);
 	flushed = flush_locked(ioas);
 	up_write(&ioas->lock);
-	mapping_destroy_list(flushed);
+	mapping_recycle_list(ioas, flushed);
 }

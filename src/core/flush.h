@@ -36,7 +36,7 @@ bool flush_is_due(const struct ioas *ioas);
 
 /*
  * Invalidate, and take what was pending out of the address space. The caller holds &ioas.lock for
- * writing, and passes the returned list to mapping_destroy_list() when it has let go of it.
+ * writing, and passes the returned list to mapping_recycle_list() when it has let go of it.
  */
 struct mapping *flush_locked(struct ioas *ioas);
 

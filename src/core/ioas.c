@@ -42,6 +42,7 @@ struct ioas *ioas_create(struct ioasidfd_context *ctx, bool flush_later)
 	refcount_set(&ioas->ref, 1);
 	ioas->ctx = context_get(ctx);
 	init_rwsem(&ioas->lock);
+	spin_lock_init(&ioas->spare_lock);
 	iova_map_init(&ioas->map);
 	domains_init(&ioas->domains);
 	attachment_init(ioas);
@@ -89,23 +90,17 @@ struct ioas *ioas_lookup(struct ioasidfd_context *ctx, u32 id)
 	return ioas;
 }
 
-void ioas_get(struct ioas *ioas)
-{
-	refcount_inc(&ioas->ref);
-}
-
 static void ioas_release_rcu(struct rcu_head *rcu)
 {
 	kmem_cache_free(ioas_cache, container_of(rcu, struct ioas, rcu));
 }
 
-void ioas_put(struct ioas *ioas)
+void ioas_release(struct ioas *ioas)
 {
 	struct ioasidfd_context *ctx = ioas->ctx;
 
-	if (!refcount_dec_and_test(&ioas->ref))
-		return;
 	attachment_exit(ioas);
+	mapping_drop_spares(ioas);
 	flush_timer_destroy(ioas);
 	context_release_id(ctx, ioas->id);
 	call_rcu(&ioas->rcu, ioas_release_rcu);

@@ -21,6 +21,7 @@
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/rwsem.h>
+#include <linux/spinlock.h>
 
 #include "context.h"
 #include "domains.h"
@@ -53,6 +54,9 @@ struct pasid_quota;
  * @nr_mappings: mappings, without the pending ones
  * @nr_mapped_pages: their lengths
  * @nr_devices: devices that are allowed to use it; not under @lock
+ * @spare_lock: comes last of all; protects @spare and @nr_spare
+ * @spare: mappings that are out of use, for the next ones
+ * @nr_spare: how many
  * @rcu: for lookups
  */
 struct ioas {
@@ -75,6 +79,9 @@ struct ioas {
 	u64 nr_mappings;
 	u64 nr_mapped_pages;
 	atomic_t nr_devices;
+	spinlock_t spare_lock;
+	struct mapping *spare;
+	unsigned int nr_spare;
 	struct rcu_head rcu;
 };
 
@@ -89,8 +96,19 @@ void ioas_publish(struct ioas *ioas);
 struct ioas *ioas_lookup(struct ioasidfd_context *ctx, u32 id);
 /* The same, but also one that was freed and is still held by a device. */
 struct ioas *ioas_lookup_any(struct ioasidfd_context *ctx, u32 id);
-void ioas_get(struct ioas *ioas);
-void ioas_put(struct ioas *ioas);
+
+static inline void ioas_get(struct ioas *ioas)
+{
+	refcount_inc(&ioas->ref);
+}
+
+void ioas_release(struct ioas *ioas);
+
+static inline void ioas_put(struct ioas *ioas)
+{
+	if (refcount_dec_and_test(&ioas->ref))
+		ioas_release(ioas);
+}
 
 /*
  * The PASID of the address space, chosen now if it has none. Errors and arguments as

@@ -5,6 +5,7 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "../compat/compat.h"
 #include "ioctl.h"
 
 /* The rows of a table have consecutive numbers. */
@@ -119,22 +120,28 @@ static int check_input(const struct ioctl_call *call)
 	return 0;
 }
 
-int ioctl_reply(struct ioctl_call *call)
+int ioctl_promise(const struct ioctl_call *call)
 {
 	const struct ioctl_op *op = call->op;
 	u32 end = min_t(u32, call->user_size & ~3U, op->out_end);
 
-	call->replied = true;
 	if (op->out_start >= end)
 		return 0;
 	return copy_words_out(call->user + op->out_start, (u32 *)((u8 *)call->data + op->out_start),
 			      end - op->out_start);
 }
 
+int ioctl_reply(struct ioctl_call *call)
+{
+	call->replied = true;
+	return ioctl_promise(call);
+}
+
 long ioctl_dispatch(const struct ioctl_op *ops, unsigned int nr, void *object, unsigned int cmd,
 		    unsigned long arg)
 {
-	struct ioctl_call call;
+	/* copy_in() sets what a handler sees; clearing all of it first costs as much as copying. */
+	struct ioctl_call call compat_uninitialized;
 	int rc;
 
 	call.object = object;

@@ -95,4 +95,7 @@ long ioctl_dispatch(const struct ioctl_op *ops, unsigned int nr, void *object, u
 /* Write the outputs back. 0 or -EFAULT. */
 int ioctl_reply(struct ioctl_call *call);
 
+/* The same, for now: after an error they are written once more. */
+int ioctl_promise(const struct ioctl_call *call);
+
 #endif

@@ -18,72 +18,84 @@ static int check_range(u64 start, u64 length)
 	return check_add_overflow(start, length - 1, &last) ? -EOVERFLOW : 0;
 }
 
-static int check_map(const struct map_call *call)
+static int check_map(const struct map_request *request)
 {
-	int rc = check_range(call->start, call->length);
+	int rc = check_range(request->start, request->length);
 
 	if (rc)
 		return rc;
-	if (!(call->flags & (IOASID_MAP_READ | IOASID_MAP_WRITE)))
+	if (!(request->flags & (IOASID_MAP_READ | IOASID_MAP_WRITE)))
 		return -EINVAL;
-	if (!(call->flags & IOASID_MAP_FIXED_IOVA))
-		return call->iova ? -EINVAL : 0;
-	return check_range(call->iova, call->length);
+	if (!(request->flags & IOASID_MAP_FIXED_IOVA))
+		return request->iova ? -EINVAL : 0;
+	return check_range(request->iova, request->length);
+}
+
+static int check_unmap(const struct map_request *request)
+{
+	if (request->flags & IOASID_UNMAP_ALL)
+		return request->iova || request->length ? -EINVAL : 0;
+	return check_range(request->iova, request->length);
+}
+
+int map_call_check(const struct map_call *call)
+{
+	return call->op == IOASID_BATCH_UNMAP ? check_unmap(&call->request) :
+						check_map(&call->request);
 }
 
 static struct mapping *begin_copy(struct ioasidfd_context *ctx, const struct map_call *call,
-				  struct ioas *ioas, const struct map_request *request,
-				  struct map_refusal *refusal)
+				  struct ioas *ioas, struct map_refusal *refusal)
 {
 	struct ioas *from = ioas_lookup(ctx, call->from_ioasid);
 	struct mapping *copy;
 
 	if (!from)
 		return ERR_PTR(-ENOENT);
-	copy = mapping_begin_copy(ioas, from, request, refusal);
+	copy = mapping_begin_copy(ioas, from, &call->request, refusal);
 	ioas_put(from);
 	return copy;
 }
 
-static int begin_map(struct ioasidfd_context *ctx, const struct map_call *call,
+static int begin_map(struct ioasidfd_context *ctx, struct ioas *ioas, const struct map_call *call,
 		     struct map_result *result, struct map_refusal *refusal)
 {
-	const struct map_request request = {
-		.start = call->start,
-		.file = call->file,
-		.length = call->length,
-		.iova = call->iova,
-		.fixed = call->flags & IOASID_MAP_FIXED_IOVA,
-		.flags = call->flags,
-	};
-	int rc = call->file ? pins_check_file(call->file, call->flags & IOASID_MAP_WRITE) : 0;
+	const struct map_request *request = &call->request;
+	int rc;
 
-	if (rc)
+	if (request->file) {
+		rc = pins_check_file(request->file, request->flags & IOASID_MAP_WRITE);
+		if (rc)
+			return rc;
+	}
+	if (call->op == IOASID_BATCH_COPY) {
+		result->mapping = begin_copy(ctx, call, ioas, refusal);
+	} else if (call->promised) {
+		rc = mapping_make(ioas, request, refusal);
+		result->done = !rc;
 		return rc;
-	if (call->op == IOASID_BATCH_COPY)
-		result->mapping = begin_copy(ctx, call, result->ioas, &request, refusal);
-	else
-		result->mapping = mapping_begin(result->ioas, &request, refusal);
+	} else {
+		result->mapping = mapping_begin(ioas, request, refusal);
+	}
 	if (IS_ERR(result->mapping))
 		return PTR_ERR(result->mapping);
 	result->iova = mapping_iova(result->mapping);
 	return 0;
 }
 
-static int check_unmap(const struct map_call *call)
-{
-	if (call->flags & IOASID_UNMAP_ALL)
-		return call->iova || call->length ? -EINVAL : 0;
-	return check_range(call->iova, call->length);
-}
-
-static int begin_unmap(const struct map_call *call, struct map_result *result,
+static int begin_unmap(struct ioas *ioas, const struct map_call *call, struct map_result *result,
 		       struct map_refusal *refusal)
 {
-	bool all = call->flags & IOASID_UNMAP_ALL;
-	u64 last = all ? U64_MAX : call->iova + call->length - 1;
-	int rc = unmapping_begin(result->ioas, call->iova, last, &result->unmapping);
+	const struct map_request *request = &call->request;
+	bool all = request->flags & IOASID_UNMAP_ALL;
+	u64 last = all ? U64_MAX : request->iova + request->length - 1;
+	int rc;
 
+	if (call->promised && unmapping_single(ioas, request->iova, last, call->flush_later)) {
+		result->done = true;
+		return 0;
+	}
+	rc = unmapping_begin(ioas, request->iova, last, &result->unmapping);
 	if (rc == -ENOENT && all)
 		rc = 0;
 	refusal->range = result->unmapping.cut;
@@ -92,39 +104,29 @@ static int begin_unmap(const struct map_call *call, struct map_result *result,
 	return rc;
 }
 
-int map_call_begin(struct ioasidfd_context *ctx, const struct map_call *call,
+int map_call_begin(struct ioasidfd_context *ctx, struct ioas *ioas, const struct map_call *call,
 		   struct map_result *result, struct map_refusal *refusal)
 {
-	bool unmap = call->op == IOASID_BATCH_UNMAP;
-	int rc = unmap ? check_unmap(call) : check_map(call);
-
-	if (rc)
-		return rc;
-	result->ioas = ioas_lookup(ctx, call->ioasid);
-	if (!result->ioas)
-		return -ENOENT;
-	rc = unmap ? begin_unmap(call, result, refusal) : begin_map(ctx, call, result, refusal);
-	if (rc)
-		ioas_put(result->ioas);
-	return rc;
+	result->done = false;
+	return call->op == IOASID_BATCH_UNMAP ? begin_unmap(ioas, call, result, refusal) :
+						begin_map(ctx, ioas, call, result, refusal);
 }
 
-static void abort_call(struct map_result *result)
+static void abort_call(struct ioas *ioas, struct map_result *result)
 {
 	if (result->mapping)
-		mapping_abort(result->ioas, result->mapping);
+		mapping_abort(ioas, result->mapping);
 	else if (result->unmapping.first)
-		unmapping_abort(result->ioas, &result->unmapping);
+		unmapping_abort(ioas, &result->unmapping);
 }
 
-int map_call_end(struct map_result *result, int rc, bool flush_later)
+int map_call_end(struct ioas *ioas, const struct map_call *call, struct map_result *result, int rc)
 {
 	if (rc)
-		abort_call(result);
+		abort_call(ioas, result);
 	else if (result->mapping)
-		mapping_commit(result->ioas, result->mapping);
+		mapping_commit(ioas, result->mapping);
 	else if (result->unmapping.first)
-		unmapping_commit(result->ioas, &result->unmapping, flush_later);
-	ioas_put(result->ioas);
+		unmapping_commit(ioas, &result->unmapping, call->flush_later);
 	return rc;
 }

@@ -5,7 +5,7 @@
  * Long maps go in chunks. The whole IOVA range is reserved before the first page is pinned, so that
  * everything about the range is decided before the work is done; chunks take the lock for reading
  * only, and only while they are put into the page tables, not while they are pinned. Maps of a few
- * pages are pinned first and then need the lock just once.
+ * pages are pinned first and then need the lock just once. Copies go in chunks as well.
  */
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -65,7 +65,18 @@ struct mapping {
 
 static_assert(sizeof(struct mapping) <= 128);
 
+/*
+ * An address space keeps so many objects that were used, with their charge: what is unmapped is
+ * often mapped again, and the general allocator takes several times as long.
+ */
+#define MAX_SPARE 64
+
+/* A chunk of a copy takes as long as one of a map. */
+#define COPY_CHUNK_RUNS 512
+
 static struct kmem_cache *mapping_cache;
+
+static void mapping_put(struct mapping *mapping);
 
 int mapping_init(void)
 {
@@ -132,20 +143,35 @@ static u64 nr_pages_in_tables(const struct mapping *mapping)
 }
 
 /*
- * Pages that some device may still reach are never given back to the system: losing memory is the
- * smaller harm.
+ * Drop a reference: true if it was the last one, and only the object is left. Pages that some
+ * device may still reach are never given back to the system, nor is what was charged for them:
+ * losing memory is the smaller harm.
  */
-static void mapping_put(struct mapping *mapping)
+static bool put_pages(struct mapping *mapping)
 {
 	struct mapping *origin = mapping->origin;
 
 	if (!refcount_dec_and_test(&mapping->ref))
-		return;
+		return false;
 	if (origin != mapping)
 		mapping_put(origin);
-	else if (!mapping->stuck)
+	else if (mapping->stuck)
+		mapping->pins.charge = NULL;
+	else
 		pins_release(&mapping->pins);
+	return true;
+}
+
+static void mapping_free(struct mapping *mapping)
+{
+	pin_charge_put(mapping->pins.charge);
 	kmem_cache_free(mapping_cache, mapping);
+}
+
+static void mapping_put(struct mapping *mapping)
+{
+	if (put_pages(mapping))
+		mapping_free(mapping);
 }
 
 void mapping_destroy_list(struct mapping *first)
@@ -156,6 +182,77 @@ void mapping_destroy_list(struct mapping *first)
 		next = first->next;
 		mapping_put(first);
 	}
+}
+
+static struct mapping *take_spare(struct ioas *ioas)
+{
+	struct mapping *mapping;
+
+	spin_lock(&ioas->spare_lock);
+	mapping = ioas->spare;
+	if (mapping) {
+		ioas->spare = mapping->next;
+		WRITE_ONCE(ioas->nr_spare, ioas->nr_spare - 1);
+	}
+	spin_unlock(&ioas->spare_lock);
+	return mapping;
+}
+
+static bool keep_spare(struct ioas *ioas, struct mapping *mapping)
+{
+	bool has_room;
+
+	if (READ_ONCE(ioas->nr_spare) == MAX_SPARE)
+		return false;
+	spin_lock(&ioas->spare_lock);
+	has_room = ioas->nr_spare < MAX_SPARE;
+	if (has_room) {
+		mapping->next = ioas->spare;
+		ioas->spare = mapping;
+		WRITE_ONCE(ioas->nr_spare, ioas->nr_spare + 1);
+	}
+	spin_unlock(&ioas->spare_lock);
+	return has_room;
+}
+
+/* Objects that were made in a row are freed in a row: many at once take a fraction of the time. */
+static noinline void recycle_many(struct ioas *ioas, struct mapping *first)
+{
+	struct mapping *next;
+	unsigned int nr = 0;
+	void *object[32];
+
+	for (; first; first = next) {
+		next = first->next;
+		if (!put_pages(first) || keep_spare(ioas, first))
+			continue;
+		pin_charge_put(first->pins.charge);
+		object[nr++] = first;
+		if (nr == ARRAY_SIZE(object)) {
+			kmem_cache_free_bulk(mapping_cache, nr, object);
+			nr = 0;
+		}
+	}
+	if (nr)
+		kmem_cache_free_bulk(mapping_cache, nr, object);
+}
+
+void mapping_recycle_list(struct ioas *ioas, struct mapping *first)
+{
+	if (!first)
+		return;
+	if (first->next)
+		recycle_many(ioas, first);
+	else if (put_pages(first) && !keep_spare(ioas, first))
+		mapping_free(first);
+}
+
+void mapping_drop_spares(struct ioas *ioas)
+{
+	struct mapping *spare;
+
+	while ((spare = take_spare(ioas)))
+		mapping_free(spare);
 }
 
 static void note_stuck(struct mapping *mapping)
@@ -171,6 +268,14 @@ static void unmap_from_domain(struct domain_unmap *unmap, struct mapping *mappin
 		note_stuck(mapping);
 }
 
+static void unmap_single(struct domain *domain, struct mapping *mapping)
+{
+	u64 length = nr_pages_in_tables(mapping) << PAGE_SHIFT;
+
+	if (length && !domain_unmap_now(domain, mapping->node.start, length))
+		note_stuck(mapping);
+}
+
 /*
  * Clear the page tables for a list of mappings. When this returns, no device reaches their pages.
  */
@@ -182,6 +287,10 @@ static void clear_page_tables(struct ioas *ioas, struct mapping *first)
 
 	lockdep_assert_held_write(&ioas->lock);
 	list_for_each_entry(domain, &ioas->domains.list, node) {
+		if (!first->next) {
+			unmap_single(domain, first);
+			continue;
+		}
 		domain_unmap_begin(&unmap, domain);
 		for (mapping = first; mapping; mapping = mapping->next) {
 			unmap_from_domain(&unmap, mapping);
@@ -339,8 +448,8 @@ static int place(struct ioas *ioas, struct mapping *mapping, const struct map_re
 	lockdep_assert_held_write(&ioas->lock);
 	if (ioas->freed)
 		return -ENOENT;
-	rc = request->fixed ? check_fixed_iova(ioas, request, range) :
-			      choose_iova(ioas, request, &iova, flushed);
+	rc = request->flags & IOASID_MAP_FIXED_IOVA ? check_fixed_iova(ioas, request, range) :
+						      choose_iova(ioas, request, &iova, flushed);
 	if (rc)
 		return rc;
 	mapping->node.start = iova;
@@ -391,7 +500,7 @@ static int place_only(struct ioas *ioas, struct mapping *mapping, const struct m
 	down_write(&ioas->lock);
 	rc = place(ioas, mapping, request, range, &flushed);
 	up_write(&ioas->lock);
-	mapping_destroy_list(flushed);
+	mapping_recycle_list(ioas, flushed);
 	return rc;
 }
 
@@ -412,7 +521,7 @@ static int map_at_once(struct ioas *ioas, struct mapping *mapping,
 			unplace(ioas, mapping);
 	}
 	up_write(&ioas->lock);
-	mapping_destroy_list(flushed);
+	mapping_recycle_list(ioas, flushed);
 	return rc;
 }
 
@@ -433,9 +542,18 @@ static int map_chunks(struct ioas *ioas, struct mapping *mapping, struct pin_buf
 	return 0;
 }
 
-static struct mapping *mapping_alloc(const struct map_request *request)
+static struct mapping *mapping_alloc_object(void)
 {
 	struct mapping *mapping = kmem_cache_alloc(mapping_cache, GFP_KERNEL);
+
+	if (mapping)
+		mapping->pins.charge = NULL;
+	return mapping;
+}
+
+static struct mapping *mapping_alloc(struct ioas *ioas, const struct map_request *request)
+{
+	struct mapping *mapping = take_spare(ioas) ?: mapping_alloc_object();
 
 	if (!mapping)
 		return NULL;
@@ -449,64 +567,113 @@ static struct mapping *mapping_alloc(const struct map_request *request)
 	return mapping;
 }
 
+static int charge(struct ioas *ioas, struct pins *pins, struct pin_quota *quota)
+{
+	int rc;
+
+	if (!pin_charge_is_current(pins->charge)) {
+		pin_charge_put(pins->charge);
+		pins->charge = context_get_charge(ioas->ctx);
+	}
+	if (!pins->charge)
+		return -ENOMEM;
+	rc = pins_init(pins, quota);
+	if (rc != -EDQUOT || !ioas->flush_later)
+		return rc;
+	/* What is pending is still charged, and the caller has no idea of it. */
+	flush_now(ioas);
+	return pins_init(pins, quota);
+}
+
 static struct mapping *mapping_create(struct ioas *ioas, const struct map_request *request,
 				      struct pin_quota *quota)
 {
-	struct mapping *mapping = mapping_alloc(request);
-	struct pin_charge *charge;
-	int rc = -ENOMEM;
+	struct mapping *mapping = mapping_alloc(ioas, request);
+	int rc;
 
 	if (!mapping)
-		return ERR_PTR(rc);
-	charge = context_get_charge(ioas->ctx);
-	if (!charge)
-		goto err_free;
+		return ERR_PTR(-ENOMEM);
 	mapping->pins.start = request->start;
 	mapping->pins.nr_pages = request->length >> PAGE_SHIFT;
 	mapping->pins.write = !!(request->flags & IOASID_MAP_WRITE);
 	mapping->pins.by_folio = !!request->file;
-	rc = pins_init(&mapping->pins, charge, quota);
-	if (rc)
-		goto err_free;
+	rc = charge(ioas, &mapping->pins, quota);
+	if (rc) {
+		mapping_free(mapping);
+		return ERR_PTR(rc);
+	}
 	return mapping;
+}
 
-err_free:
-	kmem_cache_free(mapping_cache, mapping);
-	return ERR_PTR(rc);
+/* @state: of the mapping when the lock is free again. */
+static int map_single(struct ioas *ioas, struct mapping *mapping, const struct map_request *request,
+		      struct iova_range *range, enum mapping_state state)
+{
+	struct mapping *flushed = NULL;
+	int rc = pins_fill_single(&mapping->pins, request->ahead);
+
+	if (rc)
+		return rc;
+	down_write(&ioas->lock);
+	rc = place(ioas, mapping, request, range, &flushed);
+	if (!rc) {
+		rc = domains_map_run(&ioas->domains, mapping->node.start, &mapping->pins.first,
+				     iommu_prot(mapping), &mapping->stuck);
+		mapping->nr_made = 1;
+		mapping->state = state;
+		if (rc)
+			unplace(ioas, mapping);
+	}
+	up_write(&ioas->lock);
+	if (flushed)
+		mapping_recycle_list(ioas, flushed);
+	return rc;
+}
+
+static int map_buffered(struct ioas *ioas, struct mapping *mapping,
+			const struct map_request *request, struct iova_range *range, bool *placed)
+{
+	struct pin_buffer buffer;
+	int rc;
+
+	rc = pin_buffer_init(&buffer, &mapping->pins, request->file, &ioas->ctx->scratch);
+	if (rc)
+		return rc;
+	if (pin_buffer_holds_all(&buffer))
+		rc = map_at_once(ioas, mapping, request, &buffer, range);
+	else
+		rc = place_only(ioas, mapping, request, range);
+	*placed = !rc;
+	if (!rc)
+		rc = map_chunks(ioas, mapping, &buffer);
+	pin_buffer_destroy(&buffer);
+	return rc;
+}
+
+static bool is_single(const struct map_request *request)
+{
+	return request->length == PAGE_SIZE && !request->file;
 }
 
 struct mapping *mapping_begin(struct ioas *ioas, const struct map_request *request,
 			      struct map_refusal *refusal)
 {
-	struct pin_buffer buffer;
-	struct mapping *mapping;
+	struct mapping *mapping = mapping_create(ioas, request, &refusal->quota);
+	bool placed = false;
 	int rc;
 
-	mapping = mapping_create(ioas, request, &refusal->quota);
 	if (IS_ERR(mapping))
 		return mapping;
-	rc = pin_buffer_init(&buffer, &mapping->pins, request->file, &ioas->ctx->scratch);
-	if (rc)
-		goto err_put;
-
-	if (pin_buffer_holds_all(&buffer))
-		rc = map_at_once(ioas, mapping, request, &buffer, &refusal->range);
+	if (is_single(request))
+		rc = map_single(ioas, mapping, request, &refusal->range, MAPPING_MAKING);
 	else
-		rc = place_only(ioas, mapping, request, &refusal->range);
-	if (rc)
-		goto err_buffer;
-	rc = map_chunks(ioas, mapping, &buffer);
-	pin_buffer_destroy(&buffer);
-	if (rc) {
+		rc = map_buffered(ioas, mapping, request, &refusal->range, &placed);
+	if (!rc)
+		return mapping;
+	if (placed)
 		mapping_abort(ioas, mapping);
-		return ERR_PTR(rc);
-	}
-	return mapping;
-
-err_buffer:
-	pin_buffer_destroy(&buffer);
-err_put:
-	mapping_put(mapping);
+	else
+		mapping_put(mapping);
 	return ERR_PTR(rc);
 }
 
@@ -530,29 +697,51 @@ static int share_pages(struct ioas *from, u64 start, u64 last, struct mapping *c
 	return 0;
 }
 
-static int map_pins(struct ioas *ioas, struct mapping *mapping)
+static int map_copy_chunk(struct ioas *ioas, struct mapping *copy, const struct pin_cursor *start,
+			  u64 nr_pages)
 {
-	u64 nr_pages = mapping_nr_pages(mapping);
+	u64 iova = copy->node.start + (copy->nr_made << PAGE_SHIFT);
 	struct domain *domain;
 	int rc;
 
+	lockdep_assert_held(&ioas->lock);
+	if (ioas->freed)
+		return -ENOENT;
 	list_for_each_entry(domain, &ioas->domains.list, node) {
-		rc = domain_map_pins(domain, mapping->node.start, &mapping->origin->pins,
-				     mapping->from, nr_pages, iommu_prot(mapping));
+		rc = domain_map_pins(domain, iova, start, nr_pages, iommu_prot(copy));
 		if (rc)
 			goto err_undo;
 	}
-	mapping->nr_made = nr_pages;
+	copy->nr_made += nr_pages;
 	return 0;
 
 err_undo:
-	list_for_each_entry_continue_reverse(domain, &ioas->domains.list, node) {
-		struct domain_unmap unmap;
+	list_for_each_entry_continue_reverse(domain, &ioas->domains.list, node)
+		if (!domain_unmap_now(domain, iova, nr_pages << PAGE_SHIFT))
+			note_stuck(copy);
+	return rc;
+}
 
-		domain_unmap_begin(&unmap, domain);
-		if (!domain_unmap(&unmap, mapping->node.start, nr_pages << PAGE_SHIFT))
-			note_stuck(mapping);
-		domain_unmap_end(&unmap);
+static int map_copy_chunks(struct ioas *ioas, struct mapping *copy)
+{
+	u64 iova, nr_pages, all = mapping_nr_pages(copy);
+	struct pin_cursor cursor, start;
+	int rc = 0;
+
+	pin_cursor_init(&cursor, &copy->origin->pins, copy->from);
+	while (!rc && copy->nr_made < all) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		/* As in pin_buffer_fill(): huge pages stay whole. */
+		iova = copy->node.start + (copy->nr_made << PAGE_SHIFT);
+		nr_pages = (PUD_SIZE - (iova & ~PUD_MASK)) >> PAGE_SHIFT;
+		start = cursor;
+		nr_pages = pin_cursor_skip(&cursor, COPY_CHUNK_RUNS,
+					   min(nr_pages, all - copy->nr_made));
+		down_read(&ioas->lock);
+		rc = map_copy_chunk(ioas, copy, &start, nr_pages);
+		up_read(&ioas->lock);
+		cond_resched();
 	}
 	return rc;
 }
@@ -560,7 +749,7 @@ err_undo:
 struct mapping *mapping_begin_copy(struct ioas *ioas, struct ioas *from,
 				   const struct map_request *request, struct map_refusal *refusal)
 {
-	struct mapping *flushed = NULL, *copy = mapping_alloc(request);
+	struct mapping *copy = mapping_alloc(ioas, request);
 	int rc;
 
 	if (!copy)
@@ -569,21 +758,17 @@ struct mapping *mapping_begin_copy(struct ioas *ioas, struct ioas *from,
 	rc = share_pages(from, request->start, request->start + request->length - 1, copy);
 	up_read(&from->lock);
 	if (rc) {
-		kmem_cache_free(mapping_cache, copy);
+		mapping_free(copy);
 		return ERR_PTR(rc);
 	}
-
-	down_write(&ioas->lock);
-	rc = place(ioas, copy, request, &refusal->range, &flushed);
-	if (!rc) {
-		rc = map_pins(ioas, copy);
-		if (rc)
-			unplace(ioas, copy);
-	}
-	up_write(&ioas->lock);
-	mapping_destroy_list(flushed);
+	rc = place_only(ioas, copy, request, &refusal->range);
 	if (rc) {
 		mapping_put(copy);
+		return ERR_PTR(rc);
+	}
+	rc = map_copy_chunks(ioas, copy);
+	if (rc) {
+		mapping_abort(ioas, copy);
 		return ERR_PTR(rc);
 	}
 	return copy;
@@ -624,8 +809,9 @@ static void sweep(struct ioas *ioas)
 	u64 bytes = 0;
 
 	down_write(&ioas->lock);
-	first = remove_locked(ioas, select_mappings(ioas, lowest_node(ioas), U64_MAX, &bytes),
-			      false);
+	first = select_mappings(ioas, lowest_node(ioas), U64_MAX, &bytes);
+	if (first)
+		first = remove_locked(ioas, first, false);
 	up_write(&ioas->lock);
 	mapping_destroy_list(first);
 }
@@ -648,6 +834,36 @@ static void sweep_if_freed(struct ioas *ioas)
 	smp_mb();
 	if (READ_ONCE(ioas->freed))
 		sweep(ioas);
+}
+
+static int make_single(struct ioas *ioas, const struct map_request *request,
+		       struct map_refusal *refusal)
+{
+	struct mapping *mapping = mapping_create(ioas, request, &refusal->quota);
+	int rc;
+
+	if (IS_ERR(mapping))
+		return PTR_ERR(mapping);
+	rc = map_single(ioas, mapping, request, &refusal->range, MAPPING_MAPPED);
+	if (rc)
+		mapping_put(mapping);
+	else
+		trace_ioasidfd_map(ioas->id, request->iova, request->iova + PAGE_SIZE - 1,
+				   request->flags & (IOASID_MAP_READ | IOASID_MAP_WRITE));
+	return rc;
+}
+
+int mapping_make(struct ioas *ioas, const struct map_request *request, struct map_refusal *refusal)
+{
+	struct mapping *mapping;
+
+	if (is_single(request))
+		return make_single(ioas, request, refusal);
+	mapping = mapping_begin(ioas, request, refusal);
+	if (IS_ERR(mapping))
+		return PTR_ERR(mapping);
+	mapping_commit(ioas, mapping);
+	return 0;
 }
 
 void mapping_commit(struct ioas *ioas, struct mapping *mapping)
@@ -723,6 +939,29 @@ int unmapping_begin(struct ioas *ioas, u64 start, u64 last, struct unmapping *un
 	return rc;
 }
 
+bool unmapping_single(struct ioas *ioas, u64 start, u64 last, bool flush_later)
+{
+	struct mapping *removed = NULL, *mapping;
+	struct iova_node *node;
+	bool found;
+
+	down_write(&ioas->lock);
+	node = iova_map_first(&ioas->map, start, last);
+	found = node && node->start == start && node->last == last && is_mapped(to_mapping(node));
+	if (found) {
+		mapping = to_mapping(node);
+		mapping->state = MAPPING_LEAVING;
+		mapping->next = NULL;
+		removed = remove_locked(ioas, mapping, flush_later || ioas->flush_later);
+	}
+	up_write(&ioas->lock);
+	if (!found)
+		return false;
+	trace_ioasidfd_unmap(ioas->id, start, last - start + 1);
+	mapping_recycle_list(ioas, removed);
+	return true;
+}
+
 void unmapping_commit(struct ioas *ioas, struct unmapping *unmapping, bool flush_later)
 {
 	struct mapping *removed;
@@ -731,7 +970,7 @@ void unmapping_commit(struct ioas *ioas, struct unmapping *unmapping, bool flush
 	down_write(&ioas->lock);
 	removed = remove_locked(ioas, unmapping->first, flush_later || ioas->flush_later);
 	up_write(&ioas->lock);
-	mapping_destroy_list(removed);
+	mapping_recycle_list(ioas, removed);
 }
 
 void unmapping_abort(struct ioas *ioas, struct unmapping *unmapping)
@@ -784,7 +1023,7 @@ bool mapping_end(struct ioas *ioas)
 		clear_domain(ioas, domain);
 	WRITE_ONCE(ioas->freed, true);
 	up_write(&ioas->lock);
-	mapping_destroy_list(flushed);
+	mapping_recycle_list(ioas, flushed);
 	flush_timer_stop(ioas);
 	/* Pairs with the one in sweep_if_freed(). */
 	smp_mb();
@@ -796,17 +1035,18 @@ int mapping_fill_domain(struct ioas *ioas, struct domain *domain)
 {
 	struct iova_node *node, *failed;
 	struct domain_unmap unmap;
+	struct pin_cursor cursor;
 	int rc = 0;
 
 	lockdep_assert_held_write(&ioas->lock);
 	for (node = lowest_node(ioas); node; node = higher_node(node)) {
 		struct mapping *mapping = to_mapping(node);
 
+		pin_cursor_init(&cursor, &mapping->origin->pins, mapping->from);
 		rc = fatal_signal_pending(current) ?
 			     -EINTR :
-			     domain_map_pins(domain, node->start, &mapping->origin->pins,
-					     mapping->from, nr_pages_in_tables(mapping),
-					     iommu_prot(mapping));
+			     domain_map_pins(domain, node->start, &cursor,
+					     nr_pages_in_tables(mapping), iommu_prot(mapping));
 		if (rc)
 			break;
 	}

@@ -32,16 +32,16 @@ struct mapping;
  * @start: first byte of the memory: an address of the current task, or an offset in @file
  * @file: file of shared memory, or NULL
  * @length: bytes
- * @iova: where, if @fixed
- * @fixed: the caller chose the IOVA
- * @flags: IOASID_MAP_READ and IOASID_MAP_WRITE
+ * @iova: where, if the flags say so
+ * @flags: IOASID_MAP_READ, IOASID_MAP_WRITE and IOASID_MAP_FIXED_IOVA
+ * @ahead: pages that may be pinned already, or NULL
  */
 struct map_request {
 	u64 start;
 	struct file *file;
+	struct pin_ahead *ahead;
 	u64 length;
 	u64 iova;
-	bool fixed;
 	u32 flags;
 };
 
@@ -64,6 +64,9 @@ void mapping_exit(void);
  */
 struct mapping *mapping_begin(struct ioas *ioas, const struct map_request *request,
 			      struct map_refusal *refusal);
+
+/* The same, and commit it: for a caller whose IOVA is fixed. */
+int mapping_make(struct ioas *ioas, const struct map_request *request, struct map_refusal *refusal);
 
 /*
  * The same with pages that are mapped already: @request->start is an IOVA of @from, which may be
@@ -93,6 +96,12 @@ struct unmapping {
  * removed yet.
  */
 int unmapping_begin(struct ioas *ioas, u64 start, u64 last, struct unmapping *unmapping);
+
+/*
+ * All of it in one go, for the most frequent case: [start, last] is one mapping. False, and nothing
+ * is done, if it is not. @flush_later: as below.
+ */
+bool unmapping_single(struct ioas *ioas, u64 start, u64 last, bool flush_later);
 
 /* @flush_later: the caller flushes (flush.h), or the address space does so by itself. */
 void unmapping_commit(struct ioas *ioas, struct unmapping *unmapping, bool flush_later);
@@ -137,5 +146,11 @@ void mapping_forget_list(struct ioas *ioas, struct mapping *first);
 
 /* Give the memory of a list of mappings back that no map holds any more. The list may be empty. */
 void mapping_destroy_list(struct mapping *first);
+
+/* The same, and keep some of the objects for the next mappings in @ioas. */
+void mapping_recycle_list(struct ioas *ioas, struct mapping *first);
+
+/* For the end of an address space: nobody uses it any more. */
+void mapping_drop_spares(struct ioas *ioas);
 
 #endif

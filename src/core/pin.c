@@ -50,16 +50,9 @@ struct pin_charge *pin_charge_get(struct pin_charge *charge)
 	return charge;
 }
 
-struct pin_charge *pin_charge_get_cached(struct pin_charge *cached)
-{
-	if (!cached || cached->mm != current->mm || cached->user != current_user())
-		return NULL;
-	return pin_charge_get(cached);
-}
-
 void pin_charge_put(struct pin_charge *charge)
 {
-	if (!refcount_dec_and_test(&charge->ref))
+	if (!charge || !refcount_dec_and_test(&charge->ref))
 		return;
 	mmdrop(charge->mm);
 	free_uid(charge->user);
@@ -113,18 +106,11 @@ static void uncharge_pages(struct pin_charge *charge, u64 nr_pages)
 	atomic_long_sub(nr_pages, &charge->user->locked_vm);
 }
 
-int pins_init(struct pins *pins, struct pin_charge *charge, struct pin_quota *quota)
+int pins_init(struct pins *pins, struct pin_quota *quota)
 {
-	int rc = charge_pages(charge, pins->nr_pages, quota);
-
-	if (rc) {
-		pin_charge_put(charge);
-		return rc;
-	}
-	pins->charge = charge;
 	pins->newest = NULL;
 	pins->first.nr = 0;
-	return 0;
+	return charge_pages(pins->charge, pins->nr_pages, quota);
 }
 
 static void unpin_run(const struct pins *pins, const struct pin_run *run, bool dirty)
@@ -135,14 +121,24 @@ static void unpin_run(const struct pins *pins, const struct pin_run *run, bool d
 		unpin_user_page_range_dirty_lock(pfn_to_page(run->pfn), run->nr, dirty);
 }
 
-static void free_blocks(struct pins *pins)
+static void unpin_block(const struct pins *pins, const struct pin_block *block)
 {
-	struct pin_block *block = pins->newest, *next;
+	unsigned int i;
 
-	next = block->next;
-	block->next = NULL;
-	while (next) {
-		block = next;
+	for (i = 0; i < block->nr; i++) {
+		unpin_run(pins, &block->run[i], pins->write);
+		cond_resched();
+	}
+}
+
+/* All but the first run. */
+static void release_blocks(struct pins *pins)
+{
+	struct pin_block *block, *next = pins->newest->next;
+
+	pins->newest->next = NULL;
+	while ((block = next)) {
+		unpin_block(pins, block);
 		next = block->next;
 		kfree(block);
 	}
@@ -150,22 +146,11 @@ static void free_blocks(struct pins *pins)
 
 void pins_release(struct pins *pins)
 {
-	struct pin_cursor cursor;
-	struct pin_run run;
-
-	if (!pins->newest) {
-		if (pins->first.nr)
-			unpin_run(pins, &pins->first, pins->write);
-	} else {
-		pin_cursor_init(&cursor, pins, 0);
-		while (pin_cursor_next(&cursor, &run)) {
-			unpin_run(pins, &run, pins->write);
-			cond_resched();
-		}
-		free_blocks(pins);
-	}
+	if (pins->first.nr)
+		unpin_run(pins, &pins->first, pins->write);
+	if (pins->newest)
+		release_blocks(pins);
 	uncharge_pages(pins->charge, pins->nr_pages);
-	pin_charge_put(pins->charge);
 }
 
 bool pins_support_files(void)
@@ -348,18 +333,48 @@ static int pin_file_step(struct pin_buffer *buffer, u64 start, u64 nr)
 	return 0;
 }
 
-/* The most frequent map by far: one page. */
-static int fill_single(struct pin_buffer *buffer)
+void pin_ahead_drop(struct pin_ahead *ahead)
 {
-	struct pins *pins = buffer->pins;
-	int rc = compat_pin_user_pages(pins->start, 1, pins->write, buffer->page);
+	if (ahead->next < ahead->nr)
+		unpin_user_pages(ahead->page + ahead->next, ahead->nr - ahead->next);
+	ahead->next = 0;
+	ahead->nr = 0;
+}
 
-	if (rc <= 0)
-		return pin_errno(rc);
-	buffer->run[0].pfn = page_to_pfn(buffer->page[0]);
-	buffer->run[0].nr = 1;
-	buffer->nr_runs = 1;
-	buffer->nr_pages = 1;
+void pin_ahead_fill(struct pin_ahead *ahead, u64 start, unsigned int nr, bool write)
+{
+	int rc;
+
+	pin_ahead_drop(ahead);
+	rc = compat_pin_user_pages(start, min_t(unsigned int, nr, ARRAY_SIZE(ahead->page)), write,
+				   ahead->page);
+	ahead->start = start;
+	ahead->write = write;
+	ahead->nr = max(rc, 0);
+}
+
+static int pin_single(const struct pins *pins, struct page **page)
+{
+	int rc = compat_pin_user_pages(pins->start, 1, pins->write, page);
+
+	return rc > 0 ? 0 : pin_errno(rc);
+}
+
+int pins_fill_single(struct pins *pins, struct pin_ahead *ahead)
+{
+	struct page *page;
+	int rc;
+
+	if (ahead && pin_ahead_has(ahead, pins->start, pins->write)) {
+		page = ahead->page[ahead->next++];
+		ahead->start += PAGE_SIZE;
+	} else {
+		rc = pin_single(pins, &page);
+		if (rc)
+			return rc;
+	}
+	pins->first.pfn = page_to_pfn(page);
+	pins->first.nr = 1;
 	return 0;
 }
 
@@ -370,8 +385,6 @@ int pin_buffer_fill(struct pin_buffer *buffer, u64 done)
 	u64 wanted = pins->nr_pages - done;
 	int rc = 0;
 
-	if (pins->nr_pages == 1 && !buffer->file)
-		return fill_single(buffer);
 	/* A chunk that ends where a huge page may end lets the IOMMU use huge pages as well. */
 	if (!buffer->file)
 		wanted = min_t(u64, wanted, (PUD_SIZE - (start & ~PUD_MASK)) >> PAGE_SHIFT);
@@ -422,38 +435,47 @@ static struct pin_run *last_run(struct pins *pins)
 	return pins->newest ? &pins->newest->run[pins->newest->nr - 1] : &pins->first;
 }
 
-static struct pin_run *new_run(struct pin_buffer *buffer)
+static struct pin_block *add_block(struct pin_buffer *buffer)
 {
-	struct pins *pins = buffer->pins;
-	struct pin_block *block = pins->newest;
+	struct pin_block *block = buffer->spare, *newest = buffer->pins->newest;
 
-	if (!pins->first.nr)
-		return &pins->first;
-	if (block && block->nr < BLOCK_RUNS)
-		return &block->run[block->nr++];
-
-	block = buffer->spare;
 	buffer->spare = block->next;
-	block->nr = 1;
+	block->nr = 0;
 	block->next = block;
-	if (pins->newest) {
-		block->next = pins->newest->next;
-		pins->newest->next = block;
+	if (newest) {
+		block->next = newest->next;
+		newest->next = block;
 	}
-	pins->newest = block;
-	return &block->run[0];
+	buffer->pins->newest = block;
+	return block;
+}
+
+/* Add up to @nr runs to the newest block; how many that was. */
+static unsigned int append_runs(struct pin_buffer *buffer, const struct pin_run *run,
+				unsigned int nr)
+{
+	struct pin_block *block = buffer->pins->newest;
+
+	if (!block || block->nr == BLOCK_RUNS)
+		block = add_block(buffer);
+	nr = min_t(unsigned int, nr, BLOCK_RUNS - block->nr);
+	memcpy(&block->run[block->nr], run, nr * sizeof(*run));
+	block->nr += nr;
+	return nr;
 }
 
 void pin_buffer_commit(struct pin_buffer *buffer)
 {
-	unsigned int i;
+	const struct pin_run *run = buffer->run, *end = run + buffer->nr_runs;
+	struct pins *pins = buffer->pins;
 
-	for (i = 0; i < buffer->nr_runs; i++) {
-		struct pin_run run = buffer->run[i];
-
-		if (!extend_run(last_run(buffer->pins), run.pfn, run.nr))
-			*new_run(buffer) = run;
-	}
+	/* Only the first one can go on where another ends: the rest were looked at before. */
+	if (run < end && extend_run(last_run(pins), run->pfn, run->nr))
+		run++;
+	if (run < end && !pins->first.nr)
+		pins->first = *run++;
+	while (run < end)
+		run += append_runs(buffer, run, end - run);
 	buffer->nr_runs = 0;
 	buffer->nr_pages = 0;
 }
@@ -502,4 +524,24 @@ bool pin_cursor_next(struct pin_cursor *cursor, struct pin_run *run)
 		cursor->skip -= run->nr;
 	}
 	return false;
+}
+
+u64 pin_cursor_skip(struct pin_cursor *cursor, unsigned int max_runs, u64 max_pages)
+{
+	struct pin_cursor before;
+	struct pin_run run;
+	u64 passed = 0;
+
+	while (max_runs-- && passed < max_pages) {
+		before = *cursor;
+		if (!pin_cursor_next(cursor, &run))
+			break;
+		if (run.nr > max_pages - passed) {
+			*cursor = before;
+			cursor->skip += max_pages - passed;
+			return max_pages;
+		}
+		passed += run.nr;
+	}
+	return passed;
 }

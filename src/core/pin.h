@@ -5,13 +5,15 @@
  * Owns the long-term pins of one stretch of user memory and the charge for it. It knows user
  * addresses and physical pages, and nothing of IOVAs, IOMMUs or address spaces.
  *
- * Lifetimes: a &struct pins holds its charge; a charge holds the user and the mm it counts against,
- * so that both counters exist until the last page is returned, however long ago the process exited.
+ * Lifetimes: a &struct pins that is charged holds its charge, and its owner puts it, later perhaps;
+ * a charge holds the user and the mm it counts against, so that both counters exist until the last
+ * page is returned, however long ago the process exited.
  * Pins are released only after every IOMMU has forgotten the pages: the caller sees to that.
  */
 #ifndef IOASIDFD_PIN_H
 #define IOASIDFD_PIN_H
 
+#include <linux/cred.h>
 #include <linux/mm.h>
 #include <linux/refcount.h>
 #include <linux/sched.h>
@@ -54,7 +56,7 @@ struct pin_run {
 
 /**
  * struct pins - the pages behind one stretch of memory
- * @charge: who pays
+ * @charge: who pays; may outlive the pages, for the next ones
  * @start: where the stretch starts: an address of the process that mapped it, or an offset in a
  *	file
  * @nr_pages: length of the whole stretch, all of it charged
@@ -117,25 +119,63 @@ struct pin_buffer {
 /* A charge for the current task, which must have an mm. NULL without memory. May sleep. */
 struct pin_charge *pin_charge_create(void);
 
-/*
- * A reference to @cached, which may be NULL, if that is the charge of the current task; else NULL.
- */
-struct pin_charge *pin_charge_get_cached(struct pin_charge *cached);
+/* Is @charge, which may be NULL, that of the current task? */
+static inline bool pin_charge_is_current(const struct pin_charge *charge)
+{
+	return charge && charge->mm == current->mm && charge->user == current_user();
+}
+
 struct pin_charge *pin_charge_get(struct pin_charge *charge);
+
+/* May be NULL. */
 void pin_charge_put(struct pin_charge *charge);
 
 /* What the calling user is charged and may be charged, in bytes; a limit of U64_MAX is none. */
 void pin_quota_current(struct pin_quota *quota);
 
 /*
- * Charge @pins->nr_pages of the current task to @charge; nothing is pinned yet. The caller has set
- * start, nr_pages, write and by_folio. Takes over the reference to @charge, also on failure.
- * -EDQUOT fills @quota.
+ * Charge @pins->nr_pages of the current task to @pins->charge; nothing is pinned yet. The caller has
+ * set charge, start, nr_pages, write and by_folio. -EDQUOT fills @quota.
  */
-int pins_init(struct pins *pins, struct pin_charge *charge, struct pin_quota *quota);
+int pins_init(struct pins *pins, struct pin_quota *quota);
 
-/* Unpin everything and return the charge. May sleep, and reschedules on the way. */
+/* Unpin everything and return what was charged. May sleep, and reschedules on the way. */
 void pins_release(struct pins *pins);
+
+/**
+ * struct pin_ahead - pages that are pinned before they are asked for one by one
+ * @start: address of the next page
+ * @next: its index
+ * @nr: how many there are
+ * @write: may a device write to them?
+ * @page: pages
+ *
+ * Pinning many at once takes a fraction of the time. Nobody is charged for them yet: they are few,
+ * and live no longer than the call that is about to map them.
+ */
+struct pin_ahead {
+	u64 start;
+	unsigned int next;
+	unsigned int nr;
+	bool write;
+	struct page *page[32];
+};
+
+/* Pin up to @nr pages of the current task, if they can be; what was not used is given back. */
+void pin_ahead_fill(struct pin_ahead *ahead, u64 start, unsigned int nr, bool write);
+void pin_ahead_drop(struct pin_ahead *ahead);
+
+/* Is this page the next one? */
+static inline bool pin_ahead_has(const struct pin_ahead *ahead, u64 start, bool write)
+{
+	return ahead->next < ahead->nr && ahead->start == start && ahead->write == write;
+}
+
+/*
+ * Pin the only page of @pins, of the current task's memory: all that is to be done. It may be the
+ * next one of @ahead, which may be NULL. Errors as below.
+ */
+int pins_fill_single(struct pins *pins, struct pin_ahead *ahead);
 
 /* Can memory of files be pinned on this kernel? */
 bool pins_support_files(void);
@@ -192,5 +232,8 @@ void pin_cursor_init(struct pin_cursor *cursor, const struct pins *pins, u64 fro
 
 /* The next run; false after the last one. */
 bool pin_cursor_next(struct pin_cursor *cursor, struct pin_run *run);
+
+/* Pass over at most @max_runs runs and at most @max_pages pages; how many pages that was. */
+u64 pin_cursor_skip(struct pin_cursor *cursor, unsigned int max_runs, u64 max_pages);
 
 #endif
