@@ -167,6 +167,30 @@ IOASID_TEST(batch, maps)
 	expect_use(NR, NR, NR);
 }
 
+/* Pages in a row may be pinned together: each gets to its own IOVA, and none stays behind. */
+IOASID_TEST(batch, pages_in_a_row, .needs = NEEDS_BIND)
+{
+	struct ioasid_batch_entry e[NR];
+	struct rig rig;
+	unsigned int i;
+
+	prepare();
+	rig_open(&rig, EDU);
+	ctx = rig.ctx;
+	id = rig.ioasid;
+	for (i = 0; i < NR; i++)
+		e[i] = map_pages(id, AT + (NR - i) * PAGE, i, 1);
+	e[5].iova = e[2].iova;
+	fails(EEXIST, 5, e, NR);
+	for (i = 0; i < 5; i++)
+		ck_assert(edu_writes(&rig.edu, AT + (NR - i) * PAGE, memory + i * PAGE));
+	ck_assert(!edu_stores(&rig.edu, AT + (NR - 5) * PAGE, memory + 5 * PAGE));
+	ck_assert_int_eq(pins_settled(5 + 1), 5 + 1);
+	e[0] = unmap_all(id);
+	run(e, 1);
+	ck_assert_int_eq(pins_settled(0), 0);
+}
+
 /* Entries see what those before them did. */
 IOASID_TEST(batch, mixed)
 {

@@ -561,6 +561,35 @@ IOASID_TEST(copy, part_of_scattered_memory, .needs = NEEDS_BIND)
 	ck_assert(!edu_stores(&rig.edu, TO + NR * PAGE, memory + (FROM + NR) * PAGE));
 }
 
+/* Across the place where a chunk of it ends, in the middle of contiguous pages. */
+IOASID_TEST(copy, across_a_gigabyte, .needs = NEEDS_BIND)
+{
+	enum {
+		NR = 512,
+		BELOW = 16
+	};
+	static const unsigned int look[] = { 0, BELOW - 1, BELOW, BELOW + 1, NR - 1 };
+	char *memory = mem_new_aligned(NR * PAGE, NR * PAGE, 0);
+	const uint64_t to = (8ULL << 30) - BELOW * PAGE;
+	struct rig rig;
+	uint32_t other;
+	unsigned int i;
+
+	madvise(memory, NR * PAGE, MADV_HUGEPAGE);
+	rig_open(&rig, EDU);
+	other = ioasid_new(rig.ctx);
+	ok_map(rig.ctx, .ioasid = other, .flags = RW | FIXED, .user_va = va(memory),
+	       .length = NR * PAGE, .iova = AT);
+	ok_copy(rig.ctx, .ioasid = rig.ioasid, .flags = RW | FIXED, .from_ioasid = other,
+		.from_iova = AT, .length = NR * PAGE, .iova = to);
+	edu_fill(&rig.edu);
+	for (i = 0; i < ARRAY_SIZE(look); i++)
+		ck_assert(edu_stores(&rig.edu, to + look[i] * PAGE, memory + look[i] * PAGE));
+	ck_assert(!edu_stores(&rig.edu, to + NR * PAGE, memory));
+	ok_unmap(rig.ctx, .ioasid = rig.ioasid, .iova = to, .length = NR * PAGE);
+	ck_assert(!edu_stores(&rig.edu, to + BELOW * PAGE, memory + BELOW * PAGE));
+}
+
 /* The process that mapped and copied is gone, with its memory; the pages are not. */
 IOASID_TEST(copy, source_process_exits, .needs = NEEDS_BIND)
 {
