@@ -33,12 +33,21 @@ static void write_file(const char *path, const char *text)
 	close(fd);
 }
 
+static void give(const char *device, const char *driver)
+{
+	char path[100];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver/unbind", device);
+	write_file(path, device);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override", device);
+	write_file(path, *driver ? driver : "\n");
+	if (*driver)
+		write_file("/sys/bus/pci/drivers_probe", device);
+}
+
 static void give_device(const char *driver)
 {
-	write_file("/sys/bus/pci/devices/" DEVICE "/driver/unbind", DEVICE);
-	write_file("/sys/bus/pci/devices/" DEVICE "/driver_override", *driver ? driver : "\n");
-	if (*driver)
-		write_file("/sys/bus/pci/drivers_probe", DEVICE);
+	give(DEVICE, driver);
 }
 
 static void module(const char *command)
@@ -217,16 +226,38 @@ static void drop_ioasid(void)
 	must(result(ioctl(context, IOASID_FREE, &free)));
 }
 
-static int ioasidfd_open(void)
+void stub_load(const char *const *devices, unsigned int nr)
 {
-	struct ioasid_device_bind bind = { .size = sizeof(bind) };
-	int tries;
+	unsigned int i, tries;
+	char path[64];
 
 	module("insmod /lib/ioasidfd/ioasidfd.ko");
 	module("insmod /lib/ioasidfd/ioasidfd_stub.ko");
-	give_device("ioasidfd_stub_pci");
-	for (tries = 0; access("/dev/ioasid-dev/" DEVICE, F_OK) && tries < 200; tries++)
-		usleep(10000);
+	for (i = 0; i < nr; i++) {
+		give(devices[i], "ioasidfd_stub_pci");
+		snprintf(path, sizeof(path), "/dev/ioasid-dev/%s", devices[i]);
+		for (tries = 0; access(path, F_OK) && tries < 200; tries++)
+			usleep(10000);
+	}
+}
+
+void stub_unload(const char *const *devices, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		give(devices[i], "");
+	module("rmmod ioasidfd_stub");
+	module("rmmod ioasidfd");
+}
+
+static const char *const the_device[] = { DEVICE };
+
+static int ioasidfd_open(void)
+{
+	struct ioasid_device_bind bind = { .size = sizeof(bind) };
+
+	stub_load(the_device, 1);
 	context = open("/dev/ioasid", O_RDWR | O_CLOEXEC);
 	device = open("/dev/ioasid-dev/" DEVICE, O_RDWR | O_CLOEXEC);
 	if (context < 0 || device < 0)
@@ -239,9 +270,7 @@ static void ioasidfd_close(void)
 {
 	close(device);
 	close(context);
-	give_device("");
-	module("rmmod ioasidfd_stub");
-	module("rmmod ioasidfd");
+	stub_unload(the_device, 1);
 }
 
 static int ioasidfd_empty(void)

@@ -5,6 +5,7 @@
  *   ioasid-bench costs [BACKEND]            every workload, in instructions
  *   ioasid-bench counts [BACKEND]           calls between marks, for counting invalidations
  *   ioasid-bench memory [BACKEND]           kernel memory per mapping and per page, in bytes
+ *   ioasid-bench scaling                    two processors against one
  *   ioasid-bench trace BACKEND WORKLOAD     one call between marks, for the emulator's tracer
  *
  * Prints tab-separated lines, see report.c.
@@ -28,6 +29,10 @@ int main(int argc, char **argv)
 	const char *only = argc > 2 ? argv[2] : NULL;
 	unsigned int i;
 
+	if (!strcmp(what, "scaling")) {
+		run_scaling();
+		return 0;
+	}
 	for (i = 0; i < NR_BACKENDS; i++) {
 		if (only && strcmp(only, backends[i]->name))
 			continue;
@@ -40,7 +45,7 @@ int main(int argc, char **argv)
 		else if (!strcmp(what, "trace") && argc == 4)
 			run_trace(backends[i], argv[3]);
 		else
-			die("costs|counts|memory [BACKEND] | trace BACKEND WORKLOAD");
+			die("costs|counts|memory [BACKEND] | scaling | trace BACKEND WORKLOAD");
 	}
 	return 0;
 }

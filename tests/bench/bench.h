@@ -52,6 +52,10 @@ extern const struct backend backend_type1;
 extern const struct backend backend_floor;
 extern const struct backend backend_ioasidfd;
 
+/* Load the modules and let them have these devices; the reverse. */
+void stub_load(const char *const *devices, unsigned int nr);
+void stub_unload(const char *const *devices, unsigned int nr);
+
 /* ---- report.c: time, statistics, results, markers ---- */
 
 static inline uint64_t now(void)
@@ -123,6 +127,9 @@ void run_workloads(const struct backend *backend);
 void run_counts(const struct backend *backend);
 void run_trace(const struct backend *backend, char *workloads);
 void run_memory(const struct backend *backend);
+
+/* ---- scaling.c ---- */
+
 void run_scaling(void);
 
 #endif

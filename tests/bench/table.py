@@ -4,11 +4,14 @@
 
 Prints and writes the table (OUT/table.txt) and the plot of churn against the number of mappings (OUT/churn.svg),
 and compares with BENCH/recorded: a ratio to the best comparison that there is (type1, else the floor) that got worse
-by more than 5 % is a failure, and so is a missed goal that had been met.
+by more than 5 % is a failure, and so is a missed goal that is recorded as met. Other missed goals are listed. What
+depends on the time of day (scaling, contended) is shown and judged against its goal, but not recorded.
 """
 import sys
 
 BACKENDS = ("type1", "floor", "ioasidfd")
+KINDS = ("cost", "invalidations", "memory", "scaling", "contended")
+RECORDED_KINDS = ("cost", "invalidations", "memory")
 WORSE = 1.05
 
 
@@ -18,7 +21,7 @@ def read_results(path):
         for line in lines:
             field = line.rstrip("\n").split("\t")
             key = (field[0], field[1])
-            if field[0] not in ("cost", "memory", "invalidations"):
+            if field[0] not in KINDS:
                 continue
             if key not in results:
                 results[key] = {}
@@ -55,9 +58,14 @@ def ratio(values):
     return other / ours if ours and other else None
 
 
+def is_met(key, ours, goal):
+    """All are the most that is allowed, but for how much faster two processors are."""
+    return ours >= goal if key[0] == "scaling" else ours <= goal
+
+
 def make_table(results, order, goals):
     rows = [("workload", *BACKENDS, "type1/us", "us/floor", "goal", "ok")]
-    for kind in ("cost", "invalidations", "memory"):
+    for kind in KINDS:
         for key in (k for k in order if k[0] == kind):
             values = results[key]
             ours, type1, floor = (values.get(b) for b in ("ioasidfd", "type1", "floor"))
@@ -68,38 +76,47 @@ def make_table(results, order, goals):
                          f"{ours / floor:.2f}" if ours and floor else "-",
                          number(goal, kind),
                          "" if goal is None else "-" if ours is None
-                         else "yes" if ours <= goal else "NO"))
+                         else "yes" if is_met(key, ours, goal) else "NO"))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "".join("  ".join(cell.ljust(w) if i == 0 else cell.rjust(w)
                              for i, (cell, w) in enumerate(zip(row, widths))).rstrip() + "\n"
                    for row in rows)
 
 
-def write_recorded(path, results, order):
+def write_recorded(path, results, order, goals):
+    lost = {key for key, _ in missed(results, goals)}
     with open(path, "w") as out:
         out.write("# SPDX-License-Identifier: GPL-2.0-only\n"
                   "# Written by `make bench RECORD=1`: workload, kind, how many times cheaper than type1\n"
-                  "# (than the floor where type1 cannot do it).\n")
+                  "# (than the floor where type1 cannot do it), whether its goal was met.\n")
         for key in order:
-            value = ratio(results[key])
-            if value is not None and key[0] == "cost":
-                out.write(f"{key[1]}\t{key[0]}\t{value:.3f}\n")
+            value = ratio(results[key]) if key[0] == "cost" else None
+            met = "-" if key not in goals else "missed" if key in lost else "met"
+            if key[0] in RECORDED_KINDS and (value is not None or met != "-"):
+                out.write(f"{key[1]}\t{key[0]}\t{'-' if value is None else f'{value:.3f}'}\t{met}\n")
 
 
-def regressions(results, recorded):
+def regressions(results, recorded, goals):
     for key, (was, *_) in recorded.items():
+        if was == "-":
+            continue
         value = ratio(results.get(key, {}))
         if value is None:
             yield f"{key[1]}: no figure, was {was}"
         elif value * WORSE < float(was):
             yield f"{key[1]}: {value:.3f} times cheaper than the comparison, was {was}"
+    for key, text in missed(results, goals):
+        if recorded.get(key, ["-"])[-1] == "met":
+            yield f"{text}: the goal had been met"
 
 
 def missed(results, goals):
     for key, (goal, *_) in goals.items():
         ours = results.get(key, {}).get("ioasidfd")
-        if ours is not None and ours > float(goal):
-            yield f"{key[1]} ({key[0]}): {ours:,.2f}, goal {float(goal):,.0f}"
+        if ours is None:
+            yield key, f"{key[1]} ({key[0]}): no figure, goal {float(goal):,g}"
+        elif not is_met(key, ours, float(goal)):
+            yield key, f"{key[1]} ({key[0]}): {ours:,.2f}, goal {float(goal):,g}"
 
 
 COLOURS = {"type1": "#c0392b", "floor": "#7f8c8d", "ioasidfd": "#2471a3"}
@@ -159,12 +176,12 @@ def main():
         f.write(text)
     with open(f"{out}/churn.svg", "w") as f:
         f.write(plot(results))
-    for line in missed(results, goals):
+    for _, line in missed(results, goals):
         print(f"goal missed: {line}")
     if "--record" in sys.argv:
-        write_recorded(f"{bench}/recorded", results, order)
+        write_recorded(f"{bench}/recorded", results, order, goals)
         return 0
-    bad = list(regressions(results, read_table(f"{bench}/recorded")))
+    bad = list(regressions(results, read_table(f"{bench}/recorded"), goals))
     for line in bad:
         print(f"REGRESSION {line}")
     return 1 if bad else 0

@@ -444,6 +444,26 @@ static void trace_churn(const struct backend *backend, unsigned long present)
 	memory_free(pool, POOL * PAGE);
 }
 
+static void trace_batch(const struct backend *backend, bool map)
+{
+	char *pool = memory_scattered(POOL * PAGE);
+	unsigned int i;
+
+	for (i = 0; i < 10; i++) {
+		if (map && i == 9)
+			trace_begin();
+		must(backend->map_batch(pool, BASE, BATCH));
+		if (map && i == 9)
+			trace_end();
+		if (!map && i == 9)
+			trace_begin();
+		must(backend->unmap_batch(BASE, BATCH));
+		if (!map && i == 9)
+			trace_end();
+	}
+	memory_free(pool, POOL * PAGE);
+}
+
 /* @workloads: separated by commas. */
 void run_trace(const struct backend *backend, char *workloads)
 {
@@ -456,6 +476,8 @@ void run_trace(const struct backend *backend, char *workloads)
 	for (workload = strtok(workloads, ","); workload; workload = strtok(NULL, ",")) {
 		if (!strncmp(workload, "churn-", 6))
 			trace_churn(backend, strtoul(workload + 6, NULL, 0));
+		else if (strstr(workload, "map-batch"))
+			trace_batch(backend, *workload == 'm');
 		else
 			trace_one(backend, workload);
 	}
