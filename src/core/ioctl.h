@@ -6,8 +6,9 @@
  * Knows structures by size and offset only. A handler is called with a clean copy of the caller's
  * structure: flags within the mask, reserved members zero, outputs zero. It writes its reply with
  * ioctl_reply() at the point after which it cannot fail and before its effect is visible, so that a
- * reply that cannot be delivered changes nothing. After an error the dispatcher writes the
- * structure out on its own, for the explanation in it.
+ * reply that cannot be delivered changes nothing. A reply that is known beforehand may be written
+ * first, with ioctl_promise(), and is written again if it was wrong. After an error the dispatcher
+ * writes the structure out on its own, for the explanation in it.
  *
  * No lock is held while a handler replies.
  */
