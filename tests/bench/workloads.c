@@ -322,10 +322,11 @@ void run_counts(const struct backend *backend)
 		die("a range of mappings cannot be unmapped");
 	count_unmaps(backend, "unmap-4k", pool, PAGE, 64);
 	count_batch(backend, pool);
-	count_deferred(backend, pool);
 	count_range(backend, pool);
 	count_unmaps(backend, "unmap-256m-thp", huge, 256 * MIB, 1);
 	count_unmaps(backend, "unmap-64m-scattered", scattered, 64 * MIB, 1);
+	/* This changes how the address space works, for all that comes after it. */
+	count_deferred(backend, pool);
 	backend->close();
 	memory_free(pool, POOL * PAGE);
 	memory_free(huge, 256 * MIB);
