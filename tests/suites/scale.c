@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* As many mappings as a busy user may have: none is lost, and none is left. */
+/*
+ * As many mappings, address spaces and attachments as a busy user may have: none is lost, and none
+ * is left.
+ */
 #include <pthread.h>
 
 #include "call.h"
 #include "edu.h"
 #include "memory.h"
+#include "mock.h"
 #include "oracle.h"
 #include "test.h"
 
@@ -159,4 +163,86 @@ IOASID_TEST(scale, two_threads, .timeout = 200)
 	for (i = 0; i < 2; i++)
 		pthread_join(thread[i], NULL);
 	expect_mapped(0);
+}
+
+/* Memory of the kernel that is in small objects, in bytes. */
+static uint64_t slab_bytes(void)
+{
+	unsigned long long kib = 0;
+	char line[200];
+	FILE *f = fopen("/proc/meminfo", "re");
+
+	test_require(f, "/proc/meminfo: %m");
+	while (fgets(line, sizeof(line), f) && sscanf(line, "Slab: %llu kB", &kib) != 1)
+		;
+	fclose(f);
+	test_require(kib, "/proc/meminfo has no Slab");
+	return kib * KiB;
+}
+
+#define IOASIDS ((1u << 20) - 1)
+#define IDLE_BYTES 256 /* of an IOASID that holds nothing, without the index */
+#define INDEX_BYTES 16
+
+/* All that one context can have. */
+IOASID_TEST(scale, ioasids, .needs = "none", .timeout = 300)
+{
+	uint64_t before = slab_bytes(), used;
+	uint32_t i, first, last = 0;
+
+	ctx = context_open();
+	first = ioasid_new(ctx);
+	for (i = 1; i < IOASIDS; i++)
+		last = ioasid_new(ctx);
+	ck_assert_uint_eq(last - first, IOASIDS - 1);
+	err_alloc(ENOSPC, ctx);
+	used = slab_bytes() - before;
+	ck_assert_msg(used / IOASIDS <= IDLE_BYTES + INDEX_BYTES, "%llu bytes for an IOASID",
+		      (unsigned long long)(used / IOASIDS));
+	ck_assert_uint_eq(ok_info(ctx).out_ioasids, IOASIDS);
+	ok_free(ctx, .ioasid = first + IOASIDS / 2);
+	ck_assert_uint_eq(ioasid_new(ctx), first + IOASIDS / 2);
+	err_alloc(ENOSPC, ctx);
+}
+
+#define ROUNDS 1500
+
+/* Attaching, replacing and detaching, with a device of its own. */
+static void *attach_and_detach(void *arg)
+{
+	const struct mock *mock = arg;
+	const uint32_t a = ioasid_new(ctx), b = ioasid_new(ctx);
+	uint32_t pasid;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		pasid = ok_allow(mock->fd, .ioasid = a, .flags = IOASID_ALLOW_PASID).out_pasid;
+		ok_replace(mock->fd, .from_ioasid = a, .ioasid = b, .pasid = pasid,
+			   .flags = IOASID_REPLACE_PASID);
+		ok_disallow(mock->fd, .ioasid = b, .pasid = pasid, .flags = IOASID_DISALLOW_PASID);
+	}
+	return arg;
+}
+
+IOASID_TEST(scale, attachments, .needs = "mock pasid", .timeout = 200)
+{
+	struct mock mock[3];
+	pthread_t thread[ARRAY_SIZE(mock)];
+	uint64_t start = mock_now();
+	unsigned int i;
+
+	ctx = context_open();
+	for (i = 0; i < ARRAY_SIZE(mock); i++) {
+		mock_open(&mock[i], i);
+		ok_bind(mock[i].fd, .context_fd = ctx);
+	}
+	for (i = 0; i < ARRAY_SIZE(mock); i++)
+		ck_assert(!pthread_create(&thread[i], NULL, attach_and_detach, &mock[i]));
+	for (i = 0; i < ARRAY_SIZE(mock); i++)
+		pthread_join(thread[i], NULL);
+	printf("# %llu attachments, as many replaced and detached, in %llu ms\n",
+	       ARRAY_SIZE(mock) * ROUNDS * 1ull,
+	       (unsigned long long)(mock_now() - start) / 1000000);
+	ck_assert_uint_eq(mock_stats().live_pasids, 0);
+	ck_assert_uint_eq(mock_stats().live_domains, 0);
 }
