@@ -68,15 +68,15 @@ static int begin_map(struct ioasidfd_context *ctx, struct ioas *ioas, const stru
 		if (rc)
 			return rc;
 	}
-	if (call->op == IOASID_BATCH_COPY) {
-		result->mapping = begin_copy(ctx, call, ioas, refusal);
-	} else if (call->promised) {
+	if (call->promised) {
 		rc = mapping_make(ioas, request, refusal);
 		result->done = !rc;
 		return rc;
-	} else {
-		result->mapping = mapping_begin(ioas, request, refusal);
 	}
+	if (call->op == IOASID_BATCH_COPY)
+		result->mapping = begin_copy(ctx, call, ioas, refusal);
+	else
+		result->mapping = mapping_begin(ioas, request, refusal);
 	if (IS_ERR(result->mapping))
 		return PTR_ERR(result->mapping);
 	result->iova = mapping_iova(result->mapping);

@@ -134,8 +134,8 @@ void pin_charge_put(struct pin_charge *charge);
 void pin_quota_current(struct pin_quota *quota);
 
 /*
- * Charge @pins->nr_pages of the current task to @pins->charge; nothing is pinned yet. The caller has
- * set charge, start, nr_pages, write and by_folio. -EDQUOT fills @quota.
+ * Charge @pins->nr_pages of the current task to @pins->charge; nothing is pinned yet. The caller
+ * has set charge, start, nr_pages, write and by_folio. -EDQUOT fills @quota.
  */
 int pins_init(struct pins *pins, struct pin_quota *quota);
 
