@@ -5,8 +5,8 @@
  *
  * For tests, and as an example of include/linux/ioasidfd.h: it is bound to one platform device and
  * makes one call of that API for each order that comes through its node. It opens a file of the
- * device for itself, so that binding belongs to the driver and not to a process. A real driver would
- * decide itself, and order DMA.
+ * device for itself, so that binding belongs to the driver and not to a process. A real driver
+ * would decide itself, and order DMA.
  *
  * Lifetimes: the driver holds what it was told to take until it is told to drop it, or the device
  * goes: in which order the rest of the world ends does not matter to it.
