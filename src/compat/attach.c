@@ -10,14 +10,11 @@
 
 /* iommu_domain_alloc() was the only way until 6.11, and went away afterwards. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
-struct iommu_domain *compat_domain_alloc(struct device *dev)
+struct iommu_domain *compat_domain_alloc(struct device *dev, enum compat_domain_kind kind)
 {
+	if (kind != COMPAT_DOMAIN_UNFINISHED)
+		return ERR_PTR(-EINVAL);
 	return iommu_domain_alloc(dev->bus) ?: ERR_PTR(-ENOMEM);
-}
-
-bool compat_domain_is_complete(struct device *dev)
-{
-	return false;
 }
 #elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 static const struct iommu_ops *iommu_ops_of(struct device *dev)
@@ -45,27 +42,22 @@ static struct iommu_domain *domain_alloc_user(struct device *dev)
 	return domain;
 }
 
-struct iommu_domain *compat_domain_alloc(struct device *dev)
-{
-	return iommu_ops_of(dev)->domain_alloc_user ? domain_alloc_user(dev) :
-						      iommu_paging_domain_alloc(dev);
-}
-
-bool compat_domain_is_complete(struct device *dev)
+struct iommu_domain *compat_domain_alloc(struct device *dev, enum compat_domain_kind kind)
 {
 	const struct iommu_ops *ops = iommu_ops_of(dev);
 
-	return ops->domain_alloc_user || ops->domain_alloc_paging;
-}
-#else
-struct iommu_domain *compat_domain_alloc(struct device *dev)
-{
+	if (kind == COMPAT_DOMAIN_COMPLETE && ops->domain_alloc_user)
+		return domain_alloc_user(dev);
+	if ((kind == COMPAT_DOMAIN_COMPLETE) != !!ops->domain_alloc_paging)
+		return ERR_PTR(-EINVAL);
 	return iommu_paging_domain_alloc(dev);
 }
-
-bool compat_domain_is_complete(struct device *dev)
+#else
+struct iommu_domain *compat_domain_alloc(struct device *dev, enum compat_domain_kind kind)
 {
-	return true;
+	if (kind != COMPAT_DOMAIN_COMPLETE)
+		return ERR_PTR(-EINVAL);
+	return iommu_paging_domain_alloc(dev);
 }
 #endif
 
@@ -258,7 +250,7 @@ u32 compat_max_pasids(struct device *dev)
 
 	if (!limit || dev->iommu->iommu_dev->ops->default_domain_ops)
 		return limit;
-	domain = compat_domain_alloc(dev);
+	domain = compat_domain_alloc(dev, COMPAT_DOMAIN_COMPLETE);
 	if (IS_ERR(domain))
 		return 0;
 	if (!domain->ops->set_dev_pasid)

@@ -11,24 +11,32 @@
 #include <linux/version.h>
 
 /**
- * compat_domain_alloc() - allocate an empty page table that a device's IOMMU can use
- * @dev: device with an IOMMU group
+ * enum compat_domain_kind - how an IOMMU driver makes a page table, in the order to try
+ * @COMPAT_DOMAIN_COMPLETE: page sizes and aperture are final, and it can be filled, before it is
+ *                          attached
+ * @COMPAT_DOMAIN_UNFINISHED: the first attach makes it what it is; some drivers cannot map earlier
+ * @COMPAT_NR_DOMAIN_KINDS: how many there are
  *
- * Before the first attach the page sizes and the aperture of the domain may not be the final ones,
- * and some drivers cannot map yet: attach, then read them, then map. Free with iommu_domain_free().
- *
- * Context: may sleep.
- * Return: the domain or an ERR_PTR.
+ * A driver may have both and attach only one of them: the complete ones of VT-d on 6.12 have
+ * second-stage tables, which not every IOMMU can walk.
  */
-struct iommu_domain *compat_domain_alloc(struct device *dev);
+enum compat_domain_kind {
+	COMPAT_DOMAIN_COMPLETE,
+	COMPAT_DOMAIN_UNFINISHED,
+	COMPAT_NR_DOMAIN_KINDS,
+};
 
 /**
- * compat_domain_is_complete() - can such a domain be filled before it is attached?
- * @dev: the device that compat_domain_alloc() was called with
+ * compat_domain_alloc() - allocate an empty page table that a device's IOMMU can use
+ * @dev: device with an IOMMU group
+ * @kind: what is wanted
  *
- * If so, its page sizes and aperture are final as soon as it is allocated.
+ * Free with iommu_domain_free().
+ *
+ * Context: may sleep.
+ * Return: the domain, or an ERR_PTR; -EINVAL if the driver makes none of this kind.
  */
-bool compat_domain_is_complete(struct device *dev);
+struct iommu_domain *compat_domain_alloc(struct device *dev, enum compat_domain_kind kind);
 
 /* What stands for "no PASID": the DMA of a RID. */
 #define COMPAT_NO_PASID 0

@@ -388,26 +388,40 @@ static int replace_with_empty(struct attachment *attachment, struct domain *doma
 	return rc;
 }
 
-static int replace_with_new(struct attachment *attachment, const struct compat_source *source,
-			    struct domain_replacing *how, struct iova_range *conflict)
+static int replace_with_kind(struct attachment *attachment, const struct compat_source *source,
+			     struct domain_replacing *how, struct iova_range *conflict,
+			     enum compat_domain_kind kind)
 {
 	struct domain *domain;
-	bool is_complete;
 	int rc;
 
-	domain = domain_create(&attachment->ioas->domains, source->dev, &is_complete);
+	domain = domain_create(&attachment->ioas->domains, source->dev, kind);
 	if (IS_ERR(domain))
 		return PTR_ERR(domain);
-	if (is_complete)
+	if (kind == COMPAT_DOMAIN_COMPLETE)
 		rc = replace_with_full(attachment, domain, source, how, conflict);
 	else
 		rc = replace_with_empty(attachment, domain, source, how, conflict);
 	if (rc) {
 		domain_free(domain);
-		return rc == -EINVAL ? -EOPNOTSUPP : rc;
+		return rc;
 	}
 	attachment->group->domain = domain;
 	return 0;
+}
+
+static int replace_with_new(struct attachment *attachment, const struct compat_source *source,
+			    struct domain_replacing *how, struct iova_range *conflict)
+{
+	enum compat_domain_kind kind;
+	int rc;
+
+	for (kind = 0; kind < COMPAT_NR_DOMAIN_KINDS; kind++) {
+		rc = replace_with_kind(attachment, source, how, conflict, kind);
+		if (rc != -EINVAL)
+			return rc;
+	}
+	return -EOPNOTSUPP;
 }
 
 static int take_over(struct attachment *attachment, struct attachment *from,

@@ -43,33 +43,32 @@ static struct domain *attach_existing(struct domains *domains, const struct comp
 	return NULL;
 }
 
-struct domain *domain_create(struct domains *domains, struct device *dev, bool *is_complete)
+struct domain *domain_create(struct domains *domains, struct device *dev,
+			     enum compat_domain_kind kind)
 {
 	struct domain *domain = kzalloc(sizeof(*domain), GFP_KERNEL_ACCOUNT);
 	int rc;
 
 	if (!domain)
 		return ERR_PTR(-ENOMEM);
-	domain->domain = compat_domain_alloc(dev);
+	domain->domain = compat_domain_alloc(dev, kind);
 	if (IS_ERR(domain->domain)) {
 		rc = PTR_ERR(domain->domain);
 		kfree(domain);
 		return ERR_PTR(rc);
 	}
-	*is_complete = compat_domain_is_complete(dev);
 	pending_init(domain);
 	list_add_tail(&domain->node, &domains->list);
 	return domain;
 }
 
-static struct domain *attach_new(struct domains *domains, const struct compat_source *source,
-				 struct compat_handle *handle)
+static struct domain *attach_new_kind(struct domains *domains, const struct compat_source *source,
+				      struct compat_handle *handle, enum compat_domain_kind kind)
 {
 	struct domain *domain;
-	bool is_complete;
 	int rc;
 
-	domain = domain_create(domains, source->dev, &is_complete);
+	domain = domain_create(domains, source->dev, kind);
 	if (IS_ERR(domain))
 		return domain;
 	rc = domain_attach(domain, source, handle);
@@ -85,7 +84,21 @@ err_detach:
 	domain_detach(domain, source);
 err_free:
 	domain_free(domain);
-	return ERR_PTR(rc == -EINVAL ? -EOPNOTSUPP : rc);
+	return ERR_PTR(rc);
+}
+
+static struct domain *attach_new(struct domains *domains, const struct compat_source *source,
+				 struct compat_handle *handle)
+{
+	enum compat_domain_kind kind;
+	struct domain *domain;
+
+	for (kind = 0; kind < COMPAT_NR_DOMAIN_KINDS; kind++) {
+		domain = attach_new_kind(domains, source, handle, kind);
+		if (domain != ERR_PTR(-EINVAL))
+			return domain;
+	}
+	return ERR_PTR(-EOPNOTSUPP);
 }
 
 struct domain *domains_attach(struct domains *domains, const struct compat_source *source,
