@@ -16,6 +16,10 @@ struct iommu_domain *compat_domain_alloc(struct device *dev, enum compat_domain_
 		return ERR_PTR(-EINVAL);
 	return iommu_domain_alloc(dev->bus) ?: ERR_PTR(-ENOMEM);
 }
+
+void compat_domain_kind_works(struct device *dev, enum compat_domain_kind kind)
+{
+}
 #elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 static const struct iommu_ops *iommu_ops_of(struct device *dev)
 {
@@ -42,10 +46,21 @@ static struct iommu_domain *domain_alloc_user(struct device *dev)
 	return domain;
 }
 
+/* Never followed; it may have gone, and another one be in its place. */
+static const struct iommu_device *unfinished_only;
+
+void compat_domain_kind_works(struct device *dev, enum compat_domain_kind kind)
+{
+	if (kind == COMPAT_DOMAIN_UNFINISHED)
+		WRITE_ONCE(unfinished_only, dev->iommu->iommu_dev);
+}
+
 struct iommu_domain *compat_domain_alloc(struct device *dev, enum compat_domain_kind kind)
 {
 	const struct iommu_ops *ops = iommu_ops_of(dev);
 
+	if (kind == COMPAT_DOMAIN_COMPLETE && READ_ONCE(unfinished_only) == dev->iommu->iommu_dev)
+		return ERR_PTR(-EINVAL);
 	if (kind == COMPAT_DOMAIN_COMPLETE && ops->domain_alloc_user)
 		return domain_alloc_user(dev);
 	if ((kind == COMPAT_DOMAIN_COMPLETE) != !!ops->domain_alloc_paging)
@@ -58,6 +73,10 @@ struct iommu_domain *compat_domain_alloc(struct device *dev, enum compat_domain_
 	if (kind != COMPAT_DOMAIN_COMPLETE)
 		return ERR_PTR(-EINVAL);
 	return iommu_paging_domain_alloc(dev);
+}
+
+void compat_domain_kind_works(struct device *dev, enum compat_domain_kind kind)
+{
 }
 #endif
 

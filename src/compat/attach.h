@@ -38,6 +38,16 @@ enum compat_domain_kind {
  */
 struct iommu_domain *compat_domain_alloc(struct device *dev, enum compat_domain_kind kind);
 
+/**
+ * compat_domain_kind_works() - say what could be attached, after kinds before it could not
+ * @dev: the device
+ * @kind: the first kind that could
+ *
+ * From then on compat_domain_alloc() offers no other one for the device's IOMMU: drivers complain
+ * in the kernel's log whenever one is tried in vain.
+ */
+void compat_domain_kind_works(struct device *dev, enum compat_domain_kind kind);
+
 /* What stands for "no PASID": the DMA of a RID. */
 #define COMPAT_NO_PASID 0
 

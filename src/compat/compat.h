@@ -60,6 +60,29 @@ static inline void compat_gather_range(const struct iommu_domain *domain,
 }
 
 /**
+ * compat_iotlb_sync() - invalidate what was unmapped
+ * @domain: the domain
+ * @gather: what iommu_unmap_fast() was given
+ * @start: first address
+ * @last: last address
+ *
+ * An invalidation says where, and a power of two how much. Some drivers do not ask what powers the
+ * IOMMU takes: VT-d's does not for page tables of the first stage, and an emulated one refuses more
+ * than a GiB. What no GiB holds takes the rest of the domain along.
+ */
+static inline void compat_iotlb_sync(struct iommu_domain *domain, struct iommu_iotlb_gather *gather,
+				     unsigned long start, unsigned long last)
+{
+	if ((start ^ last) >> 30 && domain->ops->flush_iotlb_all) {
+		domain->ops->flush_iotlb_all(domain);
+		/* The driver still has pages of its tables to free. */
+		if (gather->start < gather->end)
+			gather->end = gather->start + PAGE_SIZE - 1;
+	}
+	iommu_iotlb_sync(domain, gather);
+}
+
+/**
  * compat_group_has_isolated_msi() - can no device of the group reach another's interrupts?
  * @group: the group
  *

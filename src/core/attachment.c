@@ -418,6 +418,8 @@ static int replace_with_new(struct attachment *attachment, const struct compat_s
 
 	for (kind = 0; kind < COMPAT_NR_DOMAIN_KINDS; kind++) {
 		rc = replace_with_kind(attachment, source, how, conflict, kind);
+		if (!rc)
+			compat_domain_kind_works(source->dev, kind);
 		if (rc != -EINVAL)
 			return rc;
 	}

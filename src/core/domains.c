@@ -95,6 +95,8 @@ static struct domain *attach_new(struct domains *domains, const struct compat_so
 
 	for (kind = 0; kind < COMPAT_NR_DOMAIN_KINDS; kind++) {
 		domain = attach_new_kind(domains, source, handle, kind);
+		if (!IS_ERR(domain))
+			compat_domain_kind_works(source->dev, kind);
 		if (domain != ERR_PTR(-EINVAL))
 			return domain;
 	}
@@ -162,9 +164,43 @@ void domain_free(struct domain *domain)
 	kfree(domain);
 }
 
+void domain_unmap_begin(struct domain_unmap *unmap, struct domain *domain)
+{
+	unmap->domain = domain;
+	unmap->start = U64_MAX;
+	unmap->last = 0;
+	iommu_iotlb_gather_init(&unmap->gather);
+}
+
+bool domain_unmap(struct domain_unmap *unmap, u64 iova, u64 length)
+{
+	unmap->start = min(unmap->start, iova);
+	unmap->last = max(unmap->last, iova + length - 1);
+	return !WARN_ON(iommu_unmap_fast(unmap->domain->domain, iova, length, &unmap->gather) !=
+			length);
+}
+
+void domain_unmap_end(struct domain_unmap *unmap)
+{
+	/* Drivers take an empty range for an enormous one. */
+	if (unmap->start <= unmap->last)
+		compat_iotlb_sync(unmap->domain->domain, &unmap->gather, unmap->start, unmap->last);
+}
+
+bool domain_unmap_now(struct domain *domain, u64 iova, u64 length)
+{
+	struct domain_unmap unmap;
+	bool complete;
+
+	domain_unmap_begin(&unmap, domain);
+	complete = domain_unmap(&unmap, iova, length);
+	domain_unmap_end(&unmap);
+	return complete;
+}
+
 static bool undo_map(struct domain *domain, u64 iova, u64 length)
 {
-	return !length || !WARN_ON(iommu_unmap(domain->domain, iova, length) != length);
+	return !length || domain_unmap_now(domain, iova, length);
 }
 
 int domain_map_pins(struct domain *domain, u64 iova, const struct pin_cursor *start, u64 nr_pages,
@@ -245,32 +281,6 @@ err_undo:
 	return rc;
 }
 
-bool domain_unmap_now(struct domain *domain, u64 iova, u64 length)
-{
-	return !WARN_ON(iommu_unmap(domain->domain, iova, length) != length);
-}
-
-void domain_unmap_begin(struct domain_unmap *unmap, struct domain *domain)
-{
-	unmap->domain = domain;
-	unmap->used = false;
-	iommu_iotlb_gather_init(&unmap->gather);
-}
-
-bool domain_unmap(struct domain_unmap *unmap, u64 iova, u64 length)
-{
-	unmap->used = true;
-	return !WARN_ON(iommu_unmap_fast(unmap->domain->domain, iova, length, &unmap->gather) !=
-			length);
-}
-
-void domain_unmap_end(struct domain_unmap *unmap)
-{
-	/* Drivers take an empty range for an enormous one. */
-	if (unmap->used)
-		iommu_iotlb_sync(unmap->domain->domain, &unmap->gather);
-}
-
 /*
  * Invalidation is put off by telling the driver that somebody else queues it: it then collects the
  * page-table pages that it took out, and no ranges.
@@ -296,6 +306,7 @@ void domain_flush(struct domain *domain)
 		return;
 	compat_gather_range(domain->domain, &domain->pending, domain->pending_start,
 			    domain->pending_last);
-	iommu_iotlb_sync(domain->domain, &domain->pending);
+	compat_iotlb_sync(domain->domain, &domain->pending, domain->pending_start,
+			  domain->pending_last);
 	pending_init(domain);
 }

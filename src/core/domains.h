@@ -141,7 +141,8 @@ bool domain_unmap_now(struct domain *domain, u64 iova, u64 length);
 struct domain_unmap {
 	struct domain *domain;
 	struct iommu_iotlb_gather gather;
-	bool used;
+	u64 start;
+	u64 last;
 };
 
 void domain_unmap_begin(struct domain_unmap *unmap, struct domain *domain);
