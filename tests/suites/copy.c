@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* COPY: memory that is mapped twice and pinned and charged once, whoever lets go of it first. */
 #include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "call.h"
+#include "chance.h"
 #include "edu.h"
 #include "memory.h"
 #include "oracle.h"
@@ -588,6 +592,69 @@ IOASID_TEST(copy, across_a_gigabyte, .needs = NEEDS_BIND)
 	ck_assert(!edu_stores(&rig.edu, to + NR * PAGE, memory));
 	ok_unmap(rig.ctx, .ioasid = rig.ioasid, .iova = to, .length = NR * PAGE);
 	ck_assert(!edu_stores(&rig.edu, to + BELOW * PAGE, memory + BELOW * PAGE));
+}
+
+/* How often somebody began to copy, and how often that was done. */
+struct progress {
+	unsigned int begun, done;
+};
+
+static void __attribute__((noreturn))
+copy_until_killed(const struct rig *rig, uint32_t from, uint64_t pages, volatile struct progress *p)
+{
+	for (;;) {
+		p->begun++;
+		ok_copy(rig->ctx, .ioasid = rig->ioasid, .flags = RW | FIXED, .from_ioasid = from,
+			.from_iova = AT, .length = pages * PAGE, .iova = TO);
+		p->done++;
+		ok_unmap(rig->ctx, .ioasid = rig->ioasid, .iova = TO, .length = pages * PAGE);
+	}
+}
+
+/* Killed in the middle of a long one: it is there as a whole, or nothing of it is. */
+IOASID_TEST(copy, killed, .needs = NEEDS_BIND)
+{
+	enum {
+		NR = 16384,
+		ROUNDS = 200
+	};
+	volatile struct progress *p =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char *memory = mem_scattered(NR);
+	unsigned int i, undone = 0;
+	struct rig rig;
+	uint64_t before, left;
+	uint32_t other;
+	pid_t pid;
+
+	ck_assert(p != MAP_FAILED);
+	rig_open(&rig, EDU);
+	other = ioasid_new(rig.ctx);
+	ok_map(rig.ctx, .ioasid = other, .flags = RW | FIXED, .user_va = va(memory),
+	       .length = NR * PAGE, .iova = AT);
+	edu_fill(&rig.edu);
+	before = ok_info(rig.ctx).out_mapped_bytes;
+	for (i = 0; i < ROUNDS && undone < 3; i++) {
+		p->begun = p->done = 0;
+		pid = child_fork();
+		if (!pid)
+			copy_until_killed(&rig, other, NR, p);
+		while (!p->begun)
+			usleep(1000);
+		chance_delay(50000);
+		kill(pid, SIGKILL);
+		child_join_killed(pid);
+		left = ok_info(rig.ctx).out_mapped_bytes - before;
+		if (left)
+			ck_assert_uint_eq(ok_unmap(rig.ctx, .ioasid = rig.ioasid, .iova = TO,
+						   .length = NR * PAGE)
+						  .out_unmapped_bytes,
+					  left);
+		ck_assert(!edu_stores(&rig.edu, TO, memory));
+		undone += p->begun > p->done && !left;
+	}
+	ck_assert_msg(undone == 3, "of %u, only %u were killed in the middle", ROUNDS, undone);
+	ck_assert_int_eq(pins_settled(NR + 1), NR + 1);
 }
 
 /* The process that mapped and copied is gone, with its memory; the pages are not. */

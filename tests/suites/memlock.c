@@ -280,6 +280,54 @@ IOASID_TEST(memlock, users_do_not_share)
 }
 
 /* Two threads of a user at the limit: never past it. Two processes stand for them. */
+static void map_singles(uint64_t *iova)
+{
+	for (unsigned int i = 0; i < LIMIT / PAGE; i++)
+		iova[i] = map_pages(1);
+	ck_assert_uint_eq(locked(), LIMIT);
+}
+
+static void unmap_singles(const uint64_t *iova)
+{
+	for (unsigned int i = 0; i < LIMIT / PAGE; i++)
+		unmap_pages(iova[i], 1);
+	ck_assert_uint_eq(locked(), 0);
+}
+
+/* What is left of one user's mappings serves the next user's, and is charged to nobody else. */
+IOASID_TEST(memlock, one_user_after_another)
+{
+	struct gate unmapped, mapped_by_other;
+	uint64_t iova[LIMIT / PAGE];
+	pid_t pid;
+
+	memory = mem_new(64 * PAGE);
+	ctx = context_open();
+	id = ioasid_new(ctx);
+	gate_init(&unmapped);
+	gate_init(&mapped_by_other);
+	pid = child_fork();
+	if (!pid) {
+		become_user(USER_2, LIMIT);
+		map_singles(iova);
+		unmap_singles(iova);
+		gate_open(&unmapped);
+		gate_wait(&mapped_by_other);
+		ck_assert_uint_eq(locked(), 0);
+		map_singles(iova);
+		unmap_singles(iova);
+		child_done();
+	}
+	become_user(USER_1, LIMIT);
+	gate_wait(&unmapped);
+	map_singles(iova);
+	expect_quota(1, LIMIT, LIMIT);
+	gate_open(&mapped_by_other);
+	child_join(pid);
+	ck_assert_uint_eq(locked(), LIMIT);
+	unmap_singles(iova);
+}
+
 IOASID_TEST(memlock, race_at_the_limit, .timeout = 120)
 {
 	pid_t pid[2];
