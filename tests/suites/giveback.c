@@ -11,6 +11,7 @@
 #include "chance.h"
 #include "edu.h"
 #include "host.h"
+#include "module.h"
 #include "nic.h"
 #include "oracle.h"
 #include "order.h"
@@ -596,6 +597,53 @@ IOASID_TEST(giveback, no_reset_behind_a_bridge, .needs = NEEDS_BIND " bridge")
 		pci_give_back(names[i], "");
 	}
 	ck_assert(!kernel_log_has(log, "reset failed"));
+}
+
+#define NO_RESET "ioasidfd_no_reset"
+
+/* What user space left in it is still there: it says so, and is kept from the bus. */
+static void bind_and_fail_to_reset(void)
+{
+	int log = kernel_log_open(), ctx = context_open(), dev = stub_open(E1000E);
+
+	ck_assert(promises_reset(dev));
+	ok_bind(dev, .context_fd = ctx);
+	ck_assert(pci_bus_master(E1000E));
+	ok_unbind(dev);
+	ck_assert(kernel_log_has(log, E1000E ": reset failed (-5)"));
+	ck_assert(!pci_bus_master(E1000E));
+	ck_assert(!promises_reset(dev));
+	/* It does not take the way back. */
+	ok_bind(dev, .context_fd = ctx);
+	close(dev);
+	close(ctx);
+	ck_assert(!pci_bus_master(E1000E));
+}
+
+IOASID_TEST(giveback, reset_fails, .needs = NEEDS_BIND)
+{
+	int status, dev;
+	pid_t pid;
+
+	if (module_loaded(NO_RESET))
+		module_delete(NO_RESET);
+	ck_assert_int_eq(module_insert(NO_RESET, "device=" E1000E), 0);
+	pid = child_fork();
+	if (!pid) {
+		bind_and_fail_to_reset();
+		child_done();
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(module_delete(NO_RESET), 0);
+	ck_assert_msg(WIFEXITED(status) && !WEXITSTATUS(status), "wait status %#x", status);
+
+	/* One that works makes up for it. */
+	dev = stub_open(E1000E);
+	ok_bind(dev, .context_fd = context_open());
+	ok_unbind(dev);
+	ck_assert(promises_reset(dev));
+	close(dev);
+	pci_give_back(E1000E, "e1000e");
 }
 
 /* Any state, any way, many times. */
