@@ -14,6 +14,7 @@
 #include <linux/limits.h>
 #include <linux/minmax.h>
 #include <linux/rbtree_augmented.h>
+#include <linux/sched.h>
 #include <linux/string.h>
 
 void iova_windows_reset(struct iova_windows *windows)
@@ -161,9 +162,12 @@ static void iova_map_track_gaps(struct iova_map *map)
 	for (node = iova_node_of(rb_first(&map->root)); node; node = iova_map_next(node, U64_MAX)) {
 		node->gap = 0;
 		node->subtree_gap = 0;
+		cond_resched();
 	}
-	for (node = iova_node_of(rb_first(&map->root)); node; node = iova_map_next(node, U64_MAX))
+	for (node = iova_node_of(rb_first(&map->root)); node; node = iova_map_next(node, U64_MAX)) {
 		iova_node_update_gap(node);
+		cond_resched();
+	}
 	map->tracks_gaps = true;
 }
 
@@ -325,6 +329,8 @@ static bool iova_map_find_in(const struct iova_map *map, const struct iova_range
 		top = min(window->last, node->start - 1);
 		if (iova_request_fit(request, max(low, bottom), top, start))
 			return true;
+		/* As many gaps as there are mappings may be long enough and not aligned. */
+		cond_resched();
 		node = iova_map_next_gap(node, request->length);
 	}
 	return iova_map_fit_above_all(map, request, low, window->last, start);

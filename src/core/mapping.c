@@ -181,6 +181,7 @@ void mapping_destroy_list(struct mapping *first)
 	for (; first; first = next) {
 		next = first->next;
 		mapping_put(first);
+		cond_resched();
 	}
 }
 
@@ -224,6 +225,7 @@ static noinline void recycle_many(struct ioas *ioas, struct mapping *first)
 
 	for (; first; first = next) {
 		next = first->next;
+		cond_resched();
 		if (!put_pages(first) || keep_spare(ioas, first))
 			continue;
 		pin_charge_put(first->pins.charge);
@@ -325,8 +327,11 @@ static void count_out(struct ioas *ioas, const struct mapping *mapping)
 void mapping_forget_list(struct ioas *ioas, struct mapping *first)
 {
 	lockdep_assert_held_write(&ioas->lock);
-	for (; first; first = first->next)
+	for (; first; first = first->next) {
 		iova_map_remove(&ioas->map, &first->node);
+		if (first->next)
+			cond_resched();
+	}
 }
 
 /* Clear the page tables for a list of mappings, and leave the rest to the next flush. */
@@ -363,8 +368,11 @@ static struct mapping *remove_locked(struct ioas *ioas, struct mapping *first, b
 	/* After IOASID_FREE the page tables are clear already. */
 	if (!ioas->freed)
 		clear_page_tables(ioas, first);
-	for (mapping = first; mapping; mapping = mapping->next)
+	for (mapping = first; mapping; mapping = mapping->next) {
 		count_out(ioas, mapping);
+		if (mapping->next)
+			cond_resched();
+	}
 	mapping_forget_list(ioas, first);
 	return first;
 }
@@ -980,6 +988,7 @@ void unmapping_abort(struct ioas *ioas, struct unmapping *unmapping)
 	for (mapping = unmapping->first; mapping; mapping = next) {
 		next = mapping->next;
 		settle(mapping);
+		cond_resched();
 	}
 	sweep_if_freed(ioas);
 }
@@ -1055,8 +1064,10 @@ int mapping_fill_domain(struct ioas *ioas, struct domain *domain)
 
 	failed = node;
 	domain_unmap_begin(&unmap, domain);
-	for (node = lowest_node(ioas); node != failed; node = higher_node(node))
+	for (node = lowest_node(ioas); node != failed; node = higher_node(node)) {
 		unmap_from_domain(&unmap, to_mapping(node));
+		cond_resched();
+	}
 	domain_unmap_end(&unmap);
 	return rc;
 }

@@ -4,6 +4,7 @@
 #include "iova_flaw.h"
 
 #include <linux/limits.h>
+#include <linux/sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -576,6 +577,28 @@ START_TEST(find_is_quick_beside_long_holes)
 }
 END_TEST
 
+/* However many nodes a call looks at, nobody has to wait until it has seen them all. */
+START_TEST(find_lets_others_run)
+{
+	struct iova_node *nodes = calloc(MANY, sizeof(*nodes));
+	u64 offers, i;
+
+	begin();
+	for (i = 0; i < MANY; i++) {
+		nodes[i].start = 64 * i + 33;
+		nodes[i].last = 64 * i + 63;
+		ck_assert_ptr_null(iova_map_insert(&map, &nodes[i]));
+	}
+	offers = shim_offers;
+	found(1, 1, 0, 0, 0);
+	ck_assert_uint_ge(shim_offers - offers, 2 * MANY);
+	offers = shim_offers;
+	found(33, 64, 1, 0, MANY * 64 + 1);
+	ck_assert_uint_ge(shim_offers - offers, MANY - 1);
+	free(nodes);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("iova_map");
@@ -605,5 +628,6 @@ int main(void)
 	unit_add(suite, find_is_quick_without_holes);
 	unit_add(suite, find_is_quick_past_short_holes);
 	unit_add(suite, find_is_quick_beside_long_holes);
+	unit_add(suite, find_lets_others_run);
 	return unit_run(suite);
 }
