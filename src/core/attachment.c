@@ -349,26 +349,6 @@ static int replace_with_full(struct attachment *attachment, struct domain *domai
 	return rc;
 }
 
-/* The way back, from a page table that turned out not to do. */
-static void replace_back(struct domain *domain, const struct compat_source *source,
-			 struct domain_replacing *how)
-{
-	struct domain_replacing back = {
-		.from = domain,
-		.from_handle = how->handle,
-		.handle = how->from_handle,
-	};
-
-	how->is_lost = domain_replace(how->from, source, &back);
-	if (!how->is_lost) {
-		/* It was counted as attached all the time. */
-		domain_put(how->from);
-		domain_put(domain);
-	} else {
-		domain_detach(domain, source);
-	}
-}
-
 static int replace_with_empty(struct attachment *attachment, struct domain *domain,
 			      const struct compat_source *source, struct domain_replacing *how,
 			      struct iova_range *conflict)
@@ -384,7 +364,7 @@ static int replace_with_empty(struct attachment *attachment, struct domain *doma
 	if (!rc)
 		rc = mapping_fill_domain(ioas, domain);
 	if (rc)
-		replace_back(domain, source, how);
+		domain_replace_back(domain, source, how);
 	return rc;
 }
 

@@ -143,18 +143,38 @@ static int replace_by_attaching(struct domain *domain, const struct compat_sourc
 	return rc;
 }
 
+static int replace(struct domain *domain, const struct compat_source *source,
+		   struct domain_replacing *replacing)
+{
+	if (compat_can_replace(source->pasid) && !replacing->is_lost)
+		return compat_replace(domain->domain, source, replacing->handle);
+	return replace_by_attaching(domain, source, replacing);
+}
+
 int domain_replace(struct domain *domain, const struct compat_source *source,
 		   struct domain_replacing *replacing)
 {
-	int rc;
+	int rc = replace(domain, source, replacing);
 
-	if (compat_can_replace(source->pasid) && !replacing->is_lost)
-		rc = compat_replace(domain->domain, source, replacing->handle);
-	else
-		rc = replace_by_attaching(domain, source, replacing);
 	if (!rc)
 		domain->nr_sources++;
 	return rc;
+}
+
+/* What is counted in the other domain is protected by the lock of another address space. */
+void domain_replace_back(struct domain *domain, const struct compat_source *source,
+			 struct domain_replacing *replacing)
+{
+	struct domain_replacing back = {
+		.from = domain,
+		.from_handle = replacing->handle,
+		.handle = replacing->from_handle,
+	};
+
+	replacing->is_lost = replace(replacing->from, source, &back);
+	if (replacing->is_lost && !back.is_lost)
+		compat_detach(domain->domain, source);
+	domain_put(domain);
 }
 
 void domain_free(struct domain *domain)

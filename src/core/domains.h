@@ -111,6 +111,13 @@ struct domain_replacing {
 int domain_replace(struct domain *domain, const struct compat_source *source,
 		   struct domain_replacing *replacing);
 
+/*
+ * The reverse of one that succeeded, before the former domain was put: the source was counted there
+ * all the time. If it fails the source is lost.
+ */
+void domain_replace_back(struct domain *domain, const struct compat_source *source,
+			 struct domain_replacing *replacing);
+
 /* A source was attached to another domain. True as for domain_detach(). */
 bool domain_put(struct domain *domain);
 
