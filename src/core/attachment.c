@@ -478,6 +478,8 @@ static struct attachment *connect(struct ioas *ioas, struct attachment *from, st
 	if (!attachment)
 		return ERR_PTR(-ENOMEM);
 	attachment->ioas = ioas;
+	/* Who lists attachments sees it as soon as the lock is free. */
+	attachment->pasid = pasid;
 	attachment->nr_devices = from ? from->nr_devices : 1;
 	down_write(&ioas->lock);
 	flushed = flush_locked(ioas);
@@ -489,7 +491,7 @@ static struct attachment *connect(struct ioas *ioas, struct attachment *from, st
 		return ERR_PTR(rc);
 	}
 	if (pasid)
-		attachment->pasid = pasid_get(pasid);
+		pasid_get(pasid);
 	ioas_get(ioas);
 	atomic_add(attachment->nr_devices, &ioas->nr_devices);
 	trace_ioasidfd_attach(ioas->id, iommu_group_id(source->group), source->pasid);
