@@ -140,10 +140,13 @@ struct pasid *ioas_get_pasid(struct ioas *ioas, struct device *dev,
 
 static void drop_pasid(struct ioas *ioas)
 {
+	struct pasid *pasid = ioas->pasid;
+
 	lockdep_assert_held_write(&ioas->lock);
-	if (ioas->pasid)
-		pasid_put(ioas->pasid);
+	/* Out of sight first: a reader that comes after the put is not waited for. */
 	WRITE_ONCE(ioas->pasid, NULL);
+	if (pasid)
+		pasid_put(pasid);
 }
 
 void ioas_forget_pasid(struct ioas *ioas)
@@ -173,12 +176,12 @@ void ioas_free_all(struct ioasidfd_context *ctx)
 	unsigned long id;
 
 	xa_for_each(&ctx->ioases, id, ioas) {
+		cond_resched();
 		ioas = ioas_lookup(ctx, id);
 		if (!ioas)
 			continue;
 		ioas_free(ioas);
 		ioas_put(ioas);
-		cond_resched();
 	}
 }
 
