@@ -102,8 +102,9 @@ static int check_platform(struct device *dev, struct iommu_group *group, u32 *re
 		return 0;
 	if (!allow_unsafe_interrupts)
 		return refuse(refusal, IOASID_REFUSAL_MSI, -EPERM);
-	dev_warn(dev,
-		 "interrupts are not isolated: whoever binds this device can crash the host\n");
+	/* As often as somebody binds it. */
+	dev_warn_ratelimited(
+		dev, "interrupts are not isolated: whoever binds this device can crash the host\n");
 	return 0;
 }
 

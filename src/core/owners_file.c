@@ -43,7 +43,8 @@ struct table {
 static int grow(struct table *table)
 {
 	unsigned int capacity = table->capacity ? 2 * table->capacity : 64;
-	struct member *member = krealloc(table->member, capacity * sizeof(*member), GFP_KERNEL);
+	struct member *member =
+		krealloc(table->member, capacity * sizeof(*member), GFP_KERNEL_ACCOUNT);
 
 	if (!member)
 		return -ENOMEM;
