@@ -78,7 +78,7 @@ void count_begin(const struct backend *backend, const char *workload, unsigned i
 	/* Firmware and kernel write small numbers there at boot. */
 	static unsigned char number = 0x80;
 
-	printf("mark\t%s\t%s\t%u\t%u\n", workload, backend->name, ++number, operations);
+	printf("mark\t%s\t%s\t%d\t%u\n", workload, backend->name, ++number, operations);
 	fflush(stdout);
 	mark(number);
 }

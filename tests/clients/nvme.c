@@ -180,7 +180,7 @@ static int write_blocks(struct nvme *nvme, const struct dma_buffer *buffer)
 static int check_disk(const struct nvme *nvme)
 {
 	if (nvme->block_size != BLOCK) {
-		fprintf(stderr, "blocks of %u bytes; this program knows %u only\n",
+		fprintf(stderr, "blocks of %u bytes; this program knows %d only\n",
 			nvme->block_size, BLOCK);
 		return -EOPNOTSUPP;
 	}

@@ -81,7 +81,7 @@ static int read_through_kernel(uint64_t block, uint8_t data[BLOCK])
 	size_t length;
 	FILE *dd;
 
-	snprintf(command, sizeof(command), "dd if=%s bs=%u skip=%llu count=1 2>/dev/null", DISK,
+	snprintf(command, sizeof(command), "dd if=%s bs=%d skip=%llu count=1 2>/dev/null", DISK,
 		 BLOCK, (unsigned long long)block);
 	tell("$ %s", command);
 	fflush(stdout);

@@ -651,7 +651,7 @@ IOASID_TEST(pins, not_there, .needs = NEEDS_MEMORY)
 
 static bool is_huge(const void *memory)
 {
-	unsigned long long start, end, kib;
+	unsigned long long start, end, kib = 0;
 	bool here = false;
 	char line[300];
 	FILE *f;

@@ -80,7 +80,7 @@ static int check_capabilities(struct nvme *nvme)
 		return -ENODEV;
 	}
 	if (min_page_shift > 12 || (cap & 0xffff) + 1 < NVME_QUEUE_DEPTH) {
-		fprintf(stderr, "the controller cannot do pages of 4096 bytes or %u entries\n",
+		fprintf(stderr, "the controller cannot do pages of 4096 bytes or %d entries\n",
 			NVME_QUEUE_DEPTH);
 		return -EOPNOTSUPP;
 	}
