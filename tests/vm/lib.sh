@@ -52,9 +52,17 @@ kernel_names()
 	awk '!/^#/ && NF == 2 { print $1 }' "$vm_dir/kernels"
 }
 
-# Where the tree of Debian 13 is, once debian-tree has made it. Other packages are another tree.
-debian_tree=$cache/debian/trixie-$({ awk '!/^#/ && $3 { print $2 }' "$vm_dir/kernels"
-	grep -E '^(packages|backports)=' "$vm_dir/debian-tree"; } | sha256sum | cut -c 1-12)
+# Where the tree of a Debian is, once debian-tree has made it. Other packages are another tree.
+debian_tree_of()
+{
+	if [ "$1" = trixie ]; then
+		{ awk '!/^#/ && $3 { print $2 }' "$vm_dir/kernels"
+			grep -E '^(packages|backports)=' "$vm_dir/debian-tree"; }
+	else
+		{ awk '!/^#/ && NF == 2 { print $2 }' "$vm_dir/kernels"
+			grep -E "^	packages=" "$vm_dir/debian-tree"; }
+	fi | sha256sum | awk -v d="$cache/debian/$1-" '{ print d substr($1, 1, 12) }'
+}
 
 # in_tree TREE USER COMMAND...: runs it in a tree of another Debian, where this checkout has the same path as here.
 # The mounts are seen by nobody else, and gone with it.
