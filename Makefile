@@ -7,7 +7,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 export K P T V RECORD VM_TIMEOUT VM_PARALLEL VM_ACCEL
 
 .DEFAULT_GOAL := modules
-.PHONY: modules tests unit lint format check check-matrix check-dkms demo bench vm deps clean help
+.PHONY: modules tests unit lint format check check-matrix check-dkms deb demo bench vm deps clean help
 
 modules: ## build the modules for the running kernel, or KDIR=
 	@tests/vm/build-modules KDIR=$(KDIR)
@@ -38,6 +38,9 @@ format: deps ## rewrite the C files as .clang-format says
 
 check-dkms: deps ## build and install through DKMS, in a temporary tree
 	@tests/lint/run dkms
+
+deb: deps ## build the Debian packages, in build/deb
+	@packaging/build-deb
 
 tests: deps ## build the programs that run in the guest
 	@tests/vm/build-tests
