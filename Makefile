@@ -7,7 +7,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 export K P T V RECORD VM_TIMEOUT VM_PARALLEL VM_ACCEL
 
 .DEFAULT_GOAL := modules
-.PHONY: modules tests unit lint format check check-matrix check-dkms deb demo bench vm deps clean help
+.PHONY: modules tests unit lint format check check-matrix check-dkms deb check-deb demo bench vm deps clean help
 
 modules: ## build the modules for the running kernel, or KDIR=
 	@tests/vm/build-modules KDIR=$(KDIR)
@@ -41,6 +41,9 @@ check-dkms: deps ## build and install through DKMS, in a temporary tree
 
 deb: deps ## build the Debian packages, in build/deb
 	@packaging/build-deb
+
+check-deb: deps ## install, upgrade and remove them in trees of Debian 12 and 13, and try them in VMs
+	@tests/deb/check
 
 tests: deps ## build the programs that run in the guest
 	@tests/vm/build-tests
