@@ -1,16 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What a person types. Kbuild says what the modules are made of; tests/vm and tests/lint do the work.
 
+# Where install-tools puts things.
+PREFIX ?= /usr/local
+
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
 # The scripts below take these from the environment.
 export K P T V RECORD VM_TIMEOUT VM_PARALLEL VM_ACCEL
 
 .DEFAULT_GOAL := modules
-.PHONY: modules tests unit lint format check check-matrix check-dkms deb check-deb demo bench vm deps clean help
+.PHONY: modules tools install-tools tests unit lint format check check-matrix check-dkms deb check-deb demo bench vm \
+	deps clean help
 
 modules: ## build the modules for the running kernel, or KDIR=
 	@tests/vm/build-modules KDIR=$(KDIR)
+
+tools: ## build ioasidctl, in build/tools
+	@$(MAKE) --no-print-directory -C src/tools $(if $(V),,-s)
+
+install-tools: tools ## install ioasidctl with its manual page and completions; PREFIX= DESTDIR=
+	install -D -m 755 build/tools/ioasidctl $(DESTDIR)$(PREFIX)/sbin/ioasidctl
+	install -D -m 644 packaging/man/ioasidctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/ioasidctl.8
+	install -D -m 644 packaging/completions/ioasidctl.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/ioasidctl
+	install -D -m 644 packaging/completions/_ioasidctl \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_ioasidctl
 
 check: deps ## unit tests, lint, and all tests in VMs; K= P= T= narrow it
 	@tests/vm/check
