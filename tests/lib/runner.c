@@ -18,6 +18,7 @@
 #include "test.h"
 
 #define DEFAULT_TIMEOUT 60
+#define SLOWER 8 /* times, at least, is a kernel with sanitizers */
 
 extern const struct ioasid_test *const __start_ioasid_tests[];
 extern const struct ioasid_test *const __stop_ioasid_tests[];
@@ -62,6 +63,11 @@ static bool word_met(const char *word)
 	word += !wanted;
 	return wanted ==
 	       (has_word(option.features, word, strlen(word)) || !strcmp(word, option.profile));
+}
+
+unsigned int rounds(unsigned int n)
+{
+	return word_met("slow") ? (n + SLOWER - 1) / SLOWER : n;
 }
 
 /* Adds to @missing the words of @needs that are not met. */

@@ -99,6 +99,12 @@ struct ioasid_test {
 		__attribute__((used, section("ioasid_tests"))) = &reg_##area_##_##name_;       \
 	static void test_##area_##_##name_(int row __attribute__((unused)))
 
+/*
+ * How often to do what finds more the more often it is done: @n times, or far less often where the
+ * features have "slow". For the test program only.
+ */
+unsigned int rounds(unsigned int n);
+
 /* Ends the test (in a test program) or the process (in any other) with a reason. */
 void __attribute__((noreturn, format(printf, 3, 4)))
 test_fail_at(const char *file, int line, const char *format, ...);

@@ -398,12 +398,13 @@ IOASID_TEST(canary, taken_away, .needs = NEEDS_BIND, .timeout = 400)
 	struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	enum way order[ROUNDS * NR_WAYS];
+	const unsigned int nr = rounds(ROUNDS) * NR_WAYS;
 	uint64_t *area = area_new();
 	unsigned int i;
 
 	ck_assert(shared != MAP_FAILED);
-	shuffle(order, ARRAY_SIZE(order));
-	for (i = 0; i < ARRAY_SIZE(order); i++)
+	shuffle(order, nr);
+	for (i = 0; i < nr; i++)
 		round_of(shared, area, order[i]);
 	group_set_default(EDU, "auto");
 }

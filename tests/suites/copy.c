@@ -444,7 +444,7 @@ IOASID_TEST(copy, of_what_comes_and_goes)
 	shared = space_new(RW);
 	for (i = 0; i < ARRAY_SIZE(thread); i++)
 		ck_assert(!pthread_create(&thread[i], NULL, copies, NULL));
-	for (i = 0; i < 2000; i++) {
+	for (i = 0; i < rounds(2000); i++) {
 		unmap(shared, shared.a, AT, PAGES);
 		ok_map(shared.ctx, .ioasid = shared.a, .flags = RW | FIXED,
 		       .user_va = va(shared.memory), .length = PAGES * PAGE, .iova = AT);

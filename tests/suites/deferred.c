@@ -851,7 +851,7 @@ IOASID_TEST(deferred, model, .needs = NEEDS_BIND)
 	state = now_ms() * 1000;
 	fprintf(stderr, "deferred/model: seed %llu\n", (unsigned long long)state);
 	pages = mem_new(16 * PAGE);
-	for (i = 0; i < 6000; i++) {
+	for (i = 0; i < (int)rounds(6000); i++) {
 		switch (below(8)) {
 		case 0:
 		case 1:
@@ -898,7 +898,7 @@ static void *remaps(void *slot)
 	uint64_t iova = AT + (uintptr_t)slot * MiB;
 	int i;
 
-	for (i = 0; i < 1500; i++) {
+	for (i = 0; i < (int)rounds(1500); i++) {
 		map_at(id, memory, PAGES, iova);
 		unmap_at(id, PAGES, iova);
 	}

@@ -857,7 +857,7 @@ IOASID_TEST(device, gone_in_a_race, .needs = NEEDS_BIND, .timeout = 120)
 			close(dev);
 		}
 	}
-	for (i = 0; i < 40; i++) {
+	for (i = 0; i < (int)rounds(40); i++) {
 		ck_assert(pci_give(EDU, STUB_DRIVER));
 		usleep(20000);
 		pci_unbind(EDU);

@@ -649,7 +649,7 @@ IOASID_TEST(events, no_lost_wakeup, .needs = NEEDS_GROUP, .timeout = 120)
 		dev = stub_open(names[i]);
 		ctx = context_open_nonblock();
 		chance_of(i);
-		for (n = 0; n < ROUNDS; n++) {
+		for (n = 0; n < (int)rounds(ROUNDS); n++) {
 			bind_patiently(dev, ctx);
 			chance_delay(1000);
 			ok_unbind(dev);
@@ -677,7 +677,7 @@ IOASID_TEST(events, no_lost_wakeup_of_kernel, .needs = NEEDS_GROUP " pci-pf-stub
 		pci_bind(EDU_PAIR_1, "pci-pf-stub");
 		pci_unbind(EDU_PAIR_1);
 	}
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < (int)rounds(ROUNDS); i++) {
 		bind_patiently(dev, ctx);
 		chance_delay(1000);
 		ok_unbind(dev);
@@ -699,7 +699,7 @@ IOASID_TEST(events, no_lost_wakeup_of_failing, .needs = NEEDS_GROUP " nvme", .ti
 	pid = child_fork();
 	while (!pid)
 		kernel_may_have(EDU_PAIR_1);
-	for (i = 0; i < 30; i++) {
+	for (i = 0; i < (int)rounds(30); i++) {
 		bind_patiently(dev, ctx);
 		ok_unbind(dev);
 		chance_delay(20000);
@@ -733,7 +733,7 @@ IOASID_TEST(events, reader_closes_in_a_race, .needs = NEEDS_GROUP " nvme", .time
 	pid = child_fork();
 	while (!pid)
 		kernel_may_have(EDU_PAIR_1);
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < (int)rounds(200); i++) {
 		int ctx = context_open();
 		int rc = t_bind(dev, .context_fd = ctx, .flags = IOASID_BIND_WATCH);
 

@@ -652,7 +652,7 @@ IOASID_TEST(giveback, many_rounds, .needs = NEEDS_BIND " nvme", .timeout = 300)
 	int i;
 
 	chance_seed();
-	for (i = 0; i < 8; i++) {
+	for (i = 0; i < (int)rounds(8); i++) {
 		there_and_back(&disk, chance(ARRAY_SIZE(disk_states)), chance(ARRAY_SIZE(ways)));
 		there_and_back(&network, chance(ARRAY_SIZE(link_states)), chance(ARRAY_SIZE(ways)));
 	}

@@ -434,7 +434,7 @@ static void use_hot(char *page)
 
 IOASID_TEST(hotplug, at_any_moment, TEST_ROWS(ways), .needs = NEEDS_HOTPLUG, .timeout = 120)
 {
-	int rounds = row == 0 ? 10 : 20, i, ctx;
+	int nr = rounds(row == 0 ? 10 : 20), i, ctx;
 	pid_t pid[2];
 
 	new_hot();
@@ -449,7 +449,7 @@ IOASID_TEST(hotplug, at_any_moment, TEST_ROWS(ways), .needs = NEEDS_HOTPLUG, .ti
 				use_hot(page);
 		}
 	}
-	for (i = 0; i < rounds; i++) {
+	for (i = 0; i < nr; i++) {
 		pci_give(HOT, STUB_DRIVER);
 		chance_delay(100000);
 		ways[row].take();

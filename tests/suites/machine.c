@@ -489,11 +489,12 @@ static void model_init(void)
 
 IOASID_TEST(machine, random_calls, .needs = "mock", .timeout = 240)
 {
+	const int steps = rounds(STEPS);
 	int i, d, c;
 
 	chance_seed();
 	model_init();
-	for (i = 0; i < STEPS; i++) {
+	for (i = 0; i < steps; i++) {
 		step();
 		if (i % 16 == 0)
 			check_reach(chance(NR_DEVICES));
@@ -505,6 +506,6 @@ IOASID_TEST(machine, random_calls, .needs = "mock", .timeout = 240)
 	for (c = 0; c < NR_CONTEXTS; c++)
 		check_fdinfo(c);
 	/* A test of refusals only, or of successes only, would not be one. */
-	ck_assert_uint_gt(model.counts[0], STEPS / 8);
-	ck_assert_uint_gt(model.counts[1], STEPS / 10);
+	ck_assert_uint_gt(model.counts[0], steps / 8);
+	ck_assert_uint_gt(model.counts[1], steps / 10);
 }

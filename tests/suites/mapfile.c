@@ -375,7 +375,7 @@ IOASID_TEST(mapfile, sealing_meanwhile)
 	pthread_barrier_init(&seal.go, NULL, 2);
 	pthread_barrier_init(&seal.done, NULL, 2);
 	ck_assert(!pthread_create(&thread, NULL, seal_it, NULL));
-	for (i = 0; i < 60; i++) {
+	for (i = 0; i < (int)rounds(60); i++) {
 		seal.fd = sealable(PAGE, 0, 0);
 		pthread_barrier_wait(&seal.go);
 		rc = map_file(s.ctx, s.id, seal.fd, RW, 0, PAGE);

@@ -341,7 +341,7 @@ IOASID_TEST(memlock, race_at_the_limit, .timeout = 120)
 			continue;
 		become_user(USER_1, LIMIT);
 		id = ioasid_new(ctx);
-		for (round = 0; round < 300; round++) {
+		for (round = 0; round < (int)rounds(300); round++) {
 			struct ioasid_map map = {
 				.size = sizeof(map),
 				.ioasid = id,

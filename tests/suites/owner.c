@@ -383,7 +383,7 @@ IOASID_TEST(owner, two_processes_fight, .needs = NEEDS_GROUP, .timeout = 120)
 		dev = stub_open(names[i]);
 		ctx = context_open();
 		id = ioasid_new(ctx);
-		for (n = 0; n < ROUNDS || !arena->wins[i + 1]; n++) {
+		for (n = 0; n < (int)rounds(ROUNDS) || !arena->wins[i + 1]; n++) {
 			struct ioasid_device_bind bind = { .size = sizeof(bind),
 							   .context_fd = ctx };
 			int rc = call_bind(dev, &bind);
@@ -432,7 +432,7 @@ IOASID_TEST(owner, four_processes_fight, .needs = NEEDS_GROUP, .timeout = 120)
 		if (pid[i])
 			continue;
 		chance_of(i);
-		for (n = 0; n < ROUNDS || !arena->wins[i + 1]; n++) {
+		for (n = 0; n < (int)rounds(ROUNDS) || !arena->wins[i + 1]; n++) {
 			dev = stub_open(names[i % 2]);
 			ctx = context_open();
 			id = ioasid_new(ctx);
@@ -475,9 +475,9 @@ static bool has_kernel_driver(const char *device)
 }
 
 /* The second function goes from driver to driver. */
-static void storm_of_drivers(unsigned int rounds)
+static void storm_of_drivers(unsigned int times)
 {
-	while (rounds--) {
+	while (times--) {
 		const char *driver = storm_drivers[chance(ARRAY_SIZE(storm_drivers))];
 
 		if (pci_give(EDU_PAIR_1, driver) && !strcmp(driver, STUB_DRIVER)) {
@@ -566,7 +566,7 @@ static void storm_round(void)
 		chance_of(++arena->processes);
 		run_on(i % 2);
 		if (i == 0)
-			storm_of_drivers(50);
+			storm_of_drivers(rounds(50));
 		else if (i == 1)
 			storm_of_binds();
 		while (i == 2 && !enough())
@@ -581,7 +581,7 @@ static void storm(void)
 {
 	int i;
 
-	for (i = 0; i < 8; i++) {
+	for (i = 0; i < (int)rounds(8); i++) {
 		storm_round();
 		modules_reload("");
 	}
@@ -597,7 +597,7 @@ IOASID_TEST(owner, storm, .needs = NEEDS_GROUP " nvme pci-pf-stub", .timeout = 1
 	arena = arena_new();
 	and_restore_modules(storm);
 	fprintf(stderr, "owner: the group was taken %u times in the storm\n", arena->wins[0]);
-	ck_assert_uint_gt(arena->wins[0], 100);
+	ck_assert_uint_gt(arena->wins[0], rounds(rounds(100)));
 	/* And then it works as if nothing had been. */
 	stub_node(EDU_PAIR_1);
 	rig_open(&rig, EDU_PAIR_0);
@@ -701,9 +701,9 @@ static void use_what_is_there(void)
 	}
 }
 
-static void unload_over_and_over(unsigned int rounds)
+static void unload_over_and_over(unsigned int times)
 {
-	while (rounds--) {
+	while (times--) {
 		int rc;
 
 		while ((rc = module_delete(STUB)) == -EAGAIN)
@@ -743,7 +743,7 @@ static void unload_in_a_storm(void)
 		chance_of(i);
 		run_on(getenv("IOASIDFD_PARALLEL") ? i % 2 : 0);
 		if (i == 0)
-			unload_over_and_over(12);
+			unload_over_and_over(rounds(12));
 		else if (i == 1)
 			storm_while_reloading();
 		else

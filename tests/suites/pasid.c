@@ -752,7 +752,7 @@ static void take_and_return(struct numbers *numbers, unsigned int who)
 
 	chance_of(who);
 	bind_new(&mock, who, ctx);
-	for (i = 0; i < 700; i++)
+	for (i = 0; i < rounds(700); i++)
 		one_step(ctx, &mock, numbers, &holders[chance(SPACES)], who + 1);
 	for (i = 0; i < SPACES; i++)
 		give(numbers, &holders[i]);

@@ -215,7 +215,7 @@ static void *attach_and_detach(void *arg)
 	uint32_t pasid;
 	int i;
 
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < (int)rounds(ROUNDS); i++) {
 		pasid = ok_allow(mock->fd, .ioasid = a, .flags = IOASID_ALLOW_PASID).out_pasid;
 		ok_replace(mock->fd, .from_ioasid = a, .ioasid = b, .pasid = pasid,
 			   .flags = IOASID_REPLACE_PASID);
@@ -241,7 +241,7 @@ IOASID_TEST(scale, attachments, .needs = "mock pasid", .timeout = 200)
 	for (i = 0; i < ARRAY_SIZE(mock); i++)
 		pthread_join(thread[i], NULL);
 	printf("# %llu attachments, as many replaced and detached, in %llu ms\n",
-	       ARRAY_SIZE(mock) * ROUNDS * 1ull,
+	       ARRAY_SIZE(mock) * rounds(ROUNDS) * 1ull,
 	       (unsigned long long)(mock_now() - start) / 1000000);
 	ck_assert_uint_eq(mock_stats().live_pasids, 0);
 	ck_assert_uint_eq(mock_stats().live_domains, 0);

@@ -198,7 +198,7 @@ IOASID_TEST(stress, model, .timeout = 120)
 	seed_random();
 	ctx = context_open();
 	id = ioasid_new(ctx);
-	random_calls(20000);
+	random_calls(rounds(20000));
 }
 
 /* The same with page tables behind it. */
@@ -212,7 +212,7 @@ IOASID_TEST(stress, model_with_device, .needs = NEEDS_BIND, .timeout = 180)
 	edu_open(&edu, EDU);
 	edu_bind(&edu, ctx);
 	ok_allow(edu.fd, .ioasid = id);
-	random_calls(10000);
+	random_calls(rounds(10000));
 }
 
 #define ROUNDS 4000
@@ -234,7 +234,7 @@ static void *racing_mapper(void *argument)
 	int i;
 
 	pthread_barrier_wait(&barrier);
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < (int)rounds(ROUNDS); i++) {
 		uint64_t iova = BASE + random_from(&s) % 16 * PAGE;
 
 		switch (random_from(&s) % 4) {
@@ -261,7 +261,7 @@ static void *racing_freer(void *argument __attribute__((unused)))
 	int i;
 
 	pthread_barrier_wait(&barrier);
-	for (i = 0; i < ROUNDS / 4; i++) {
+	for (i = 0; i < (int)rounds(ROUNDS / 4); i++) {
 		struct ioasid_alloc alloc = { .size = sizeof(alloc) };
 		uint32_t old = shared_id;
 

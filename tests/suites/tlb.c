@@ -811,7 +811,7 @@ static void *mapper_run(void *argument)
 	struct mapper *mapper = argument;
 	unsigned int i, round;
 
-	for (round = 0; round < ROUNDS; round++) {
+	for (round = 0; round < rounds(ROUNDS); round++) {
 		i = chance(PLACES);
 		if (mapper->page[i])
 			mapper_unmap(mapper, i);
