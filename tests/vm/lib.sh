@@ -56,7 +56,7 @@ kernel_names()
 debian_tree_of()
 {
 	if [ "$1" = trixie ]; then
-		{ awk '!/^#/ && $3 { print $2 }' "$vm_dir/kernels"
+		{ awk '!/^#/ && $3 == "trixie" { print $2 }' "$vm_dir/kernels"
 			grep -E '^(packages|backports)=' "$vm_dir/debian-tree"; }
 	else
 		{ awk '!/^#/ && NF == 2 { print $2 }' "$vm_dir/kernels"
@@ -84,11 +84,20 @@ all_kernel_names()
 	awk '!/^#/ && NF { print $1 }' "$vm_dir/kernels"
 }
 
-# "PACKAGE TREE", the latter empty for a kernel of this machine's Debian.
+# "PACKAGE FROM", the latter empty for a kernel of this machine's Debian.
 kernel_entry()
 {
 	awk -v k="$1" '!/^#/ && $1 == k { print $2, $3; found = 1 } END { exit !found }' "$vm_dir/kernels" ||
 		die "unknown kernel K=$1 (have: $(all_kernel_names | xargs))"
+}
+
+# The kind of sanitizer kernel, for one that is built here; otherwise nothing.
+kernel_kind()
+{
+	local entry
+
+	entry=$(kernel_entry "$1")
+	case $entry in *" source:"*) echo "${entry##*:}" ;; esac
 }
 
 # The tree that has the kernel and its compiler, made if need be; nothing for a kernel of this machine's Debian.
@@ -97,7 +106,18 @@ kernel_tree()
 	local entry
 
 	entry=$(kernel_entry "$1")
-	[ -z "${entry#* }" ] || "$vm_dir/debian-tree"
+	[ "${entry#* }" != trixie ] || "$vm_dir/debian-tree"
+}
+
+# Its sources' version, and a name for what it is made of.
+built_release()
+{
+	local version hash
+
+	version=$(dpkg-query -W -f '${Version}' "$2" 2>/dev/null) || version=
+	[ -n "$version" ] || die "$2 is not installed: run packaging/install-deps --debug"
+	hash=$({ cat "$vm_dir/kernel-base.config" "$vm_dir/kernel-$(kernel_kind "$1").config"; echo "$version"; } | sha256sum)
+	echo "${version%%-*}-${1#*-}-${hash:0:8}"
 }
 
 # 6.12 -> the kernel release that Debian's meta package of that series points at, or the newest one in the tree.
@@ -106,6 +126,10 @@ kernel_release()
 	local entry tree release
 
 	entry=$(kernel_entry "$1")
+	if [ -n "$(kernel_kind "$1")" ]; then
+		built_release "$1" "${entry% *}"
+		return
+	fi
 	tree=$(kernel_tree "$1")
 	# shellcheck disable=SC2016  # dpkg's own variables
 	if [ -n "$tree" ]; then
@@ -117,6 +141,16 @@ kernel_release()
 	fi
 	[ -n "$release" ] || die "${entry% *} is not installed: run packaging/install-deps"
 	echo "$release"
+}
+
+# What modules for the kernel K are built in; of one that is built here, that is made if need be.
+kernel_build_dir()
+{
+	if [ -n "$(kernel_kind "$1")" ]; then
+		echo "$("$vm_dir/fetch-kernel" "$1")/build"
+	else
+		echo "/lib/modules/$(kernel_release "$1")/build"
+	fi
 }
 
 # The version of the Debian package that the kernel K came in.
@@ -134,21 +168,23 @@ profile_names()
 	find "$vm_dir/profiles" -maxdepth 1 -type f -printf '%f\n' | LC_ALL=C sort
 }
 
-# Sets KERNELS MATRIX_KERNELS QEMU_TREE QEMU_ARGS KERNEL_ARGS FEATURES FIRST_MODULE MODULE_ARGS from profile $1: KERNELS
-# are those that `make check` runs it on, MATRIX_KERNELS those that `make check-matrix` adds. Where its features depend
-# on the kernel, KERNEL, which is $2, tells it.
+# Sets KERNELS MATRIX_KERNELS DEBUG_KERNELS QEMU_TREE QEMU_ARGS KERNEL_ARGS FEATURES FIRST_MODULE MODULE_ARGS from profile
+# $1: KERNELS are those that `make check` runs it on, MATRIX_KERNELS those that `make check-matrix` adds, DEBUG_KERNELS
+# those of `make check-debug`. Where its features depend on the kernel, KERNEL, which is $2, tells it. On a kernel with
+# sanitizers, their name and "slow" are features.
 load_profile()
 {
 	local KERNEL=${2-}
 
 	[ -f "$vm_dir/profiles/$1" ] || die "unknown profile P=$1 (have: $(profile_names | xargs))"
-	KERNELS='' MATRIX_KERNELS='' QEMU_TREE='' QEMU_ARGS='' KERNEL_ARGS='' FEATURES='' FIRST_MODULE='' MODULE_ARGS=''
+	KERNELS='' MATRIX_KERNELS='' DEBUG_KERNELS='' QEMU_TREE='' QEMU_ARGS='' KERNEL_ARGS='' FEATURES='' FIRST_MODULE='' MODULE_ARGS=''
 	# shellcheck source=/dev/null
 	. "$vm_dir/profiles/$1"
+	[ -z "$KERNEL" ] || [ -z "$(kernel_kind "$KERNEL")" ] || FEATURES="$FEATURES slow $(kernel_kind "$KERNEL")"
 }
 
-# One line per VM to boot: "KERNEL PROFILE", narrowed by K and P. With MATRIX those that are additional; a kernel that
-# is named is run in either case.
+# One line per VM to boot: "KERNEL PROFILE", narrowed by K and P. With MATRIX those that are additional, with DEBUG those
+# with sanitizers; a kernel that is named is run in any case.
 matrix()
 {
 	local k p kernels
@@ -158,7 +194,8 @@ matrix()
 			load_profile "$p"
 			kernels=$KERNELS
 			[ -z "${MATRIX-}" ] || kernels=$MATRIX_KERNELS
-			[ -z "${K-}" ] || kernels="$KERNELS $MATRIX_KERNELS"
+			[ -z "${DEBUG-}" ] || kernels=$DEBUG_KERNELS
+			[ -z "${K-}" ] || kernels="$KERNELS $MATRIX_KERNELS $DEBUG_KERNELS"
 			case " $kernels " in
 			*" $k "*) echo "$k $p" ;;
 			esac
