@@ -7,11 +7,12 @@ PREFIX ?= /usr/local
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
 # The scripts below take these from the environment.
-export K P T V RECORD VM_TIMEOUT VM_PARALLEL VM_ACCEL
+export K P T V FULL RECORD VM_TIMEOUT VM_PARALLEL VM_ACCEL
 
 .DEFAULT_GOAL := modules
-.PHONY: modules tools install-tools tests unit lint format check check-matrix check-dkms deb check-deb demo bench vm \
-	deps clean help
+.PHONY: modules tools install-tools tests unit lint format
+.PHONY: check check-matrix check-debug check-dkms check-deb fuzz coverage
+.PHONY: deb demo bench vm deps clean help
 
 modules: ## build the modules for the running kernel, or KDIR=
 	@tests/vm/build-modules KDIR=$(KDIR)
@@ -32,6 +33,10 @@ check: deps ## unit tests, lint, and all tests in VMs; K= P= T= narrow it
 
 check-matrix: deps ## the tests on further kernels, and on the newest emulator, in a Debian 13 that it makes
 	@MATRIX=1 tests/vm/check
+
+check-debug: deps ## the tests on kernels with sanitizers, which it builds; FULL=1 for all of them
+	@packaging/install-deps --debug
+	@DEBUG=1 tests/vm/check
 
 demo: deps ## boot a VM and show what the module does
 	@tests/vm/demo

@@ -16,7 +16,8 @@ result()
 # What must not appear in the log of a kernel that was only used as intended.
 splats='WARNING:|BUG:|Oops|general protection|Call Trace|Kernel panic|Unable to handle|possible recursive|circular lock'
 splats="$splats|KASAN|KFENCE|UBSAN|use-after-free|refcount_t|leaked|corruption|[Bb]ad page|scheduling while atomic"
-splats="$splats|sleeping function|blocked for more than|soft lockup|detected( expedited)? stall|suspicious RCU|DMAR: ERROR|page_pinner"
+splats="$splats|inconsistent lock|Invalid wait context|non-static key|lock inversion|unlock balance|lock freed|lock held"
+splats="$splats|ODEBUG|DMA-API:|workqueue lockup|sleeping function|blocked for more than|soft lockup|detected( expedited)? stall|suspicious RCU|DMAR: ERROR|page_pinner"
 
 # Folds the per-CPU parts of the counters, which the kernel otherwise does about once a second.
 pins()
@@ -187,7 +188,7 @@ check_pins()
 check_log()
 {
 	taint=$(($(cat /proc/sys/kernel/tainted) & ~0x3000))
-	dmesg | grep -v 'ioasidfd-check:' | grep -E "$splats" >/tmp/splats
+	dmesg | grep -vE 'ioasidfd-check:|BUG: KCSAN' | grep -E "$splats" >/tmp/splats
 	if [ ! -s /tmp/splats ] && [ $taint -eq 0 ]; then
 		result ok harness/log
 	else
@@ -197,6 +198,62 @@ check_log()
 	fi
 }
 
+# The first report of the lock validator is its last.
+check_lockdep()
+{
+	if grep -q 'debug_locks: *1' /proc/lockdep_stats; then
+		result ok harness/lockdep
+	else
+		result "not ok" harness/lockdep
+		echo "# it was switched off by what it found, see harness/log"
+	fi
+}
+
+# Memory counts as leaked when it is older than five seconds, and the same in two scans. While the modules are there,
+# their functions have names; what only their data points at is leaked once they are gone.
+find_leaks()
+{
+	[ -e $kmemleak ] || return
+	sleep 6
+	for _ in $1; do
+		echo scan >$kmemleak
+	done
+	cat $kmemleak >>/tmp/leaks
+	echo clear >$kmemleak
+}
+
+check_leaks()
+{
+	if [ ! -s /tmp/leaks ]; then
+		result ok harness/leaks
+	else
+		result "not ok" harness/leaks
+		sed 's/^/# /' /tmp/leaks | head -n 200
+	fi
+}
+
+# Those that the kernel has without us are not ours.
+check_races()
+{
+	dmesg | grep 'BUG: KCSAN' >/tmp/all-races
+	grep -F '[ioasidfd' /tmp/all-races >/tmp/races
+	if [ ! -s /tmp/races ]; then
+		result ok harness/races
+	else
+		result "not ok" harness/races
+		sed 's/^/# /' /tmp/races
+	fi
+}
+
+check_sanitizers()
+{
+	[ ! -e /proc/lockdep_stats ] || check_lockdep
+	[ ! -e $kmemleak ] || check_leaks
+	[ ! -e /sys/kernel/debug/kcsan ] || check_races
+}
+
+kmemleak=/sys/kernel/debug/kmemleak
+[ ! -e $kmemleak ] || echo clear >$kmemleak
 pins_before=$(pins)
 plan=0 results=0
 split_names
@@ -207,10 +264,13 @@ if load; then
 else
 	result "not ok" harness/load
 fi
+find_leaks "first second"
 check_unload
 ! has_mock || check_mock
+find_leaks "again"
 check_pins
 check_log
+check_sanitizers
 
 # Our own results are certain to be there; those of the program are as many as it planned, or the host must know.
 [ -z "$plan" ] || echo "1..$((plan + count - results))"
