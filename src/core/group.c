@@ -67,20 +67,19 @@ struct excluded {
 static DEFINE_MUTEX(groups_lock);
 static LIST_HEAD(groups);
 
-static bool has_direct_mapping(struct iommu_group *group)
+/* 1 if a device of the group demands one, 0 if none does. */
+static int has_direct_mapping(struct iommu_group *group)
 {
 	struct iommu_resv_region *region, *next;
 	LIST_HEAD(regions);
-	bool found = false;
+	int rc, found = 0;
 
-	/* Not knowing is as bad as having one. */
-	if (iommu_get_group_resv_regions(group, &regions))
-		found = true;
+	rc = iommu_get_group_resv_regions(group, &regions);
 	list_for_each_entry_safe(region, next, &regions, list) {
 		found |= region->type == IOMMU_RESV_DIRECT;
 		kfree(region);
 	}
-	return found;
+	return rc ?: found;
 }
 
 static int refuse(u32 *refusal, u32 reason, int rc)
@@ -92,11 +91,16 @@ static int refuse(u32 *refusal, u32 reason, int rc)
 /* What must be true of the platform before user space may have the device. */
 static int check_platform(struct device *dev, struct iommu_group *group, u32 *refusal)
 {
+	int rc;
+
 	if (!bus_enforces_ownership(dev))
 		return refuse(refusal, IOASID_REFUSAL_BUS, -EOPNOTSUPP);
 	if (!device_iommu_capable(dev, IOMMU_CAP_CACHE_COHERENCY))
 		return refuse(refusal, IOASID_REFUSAL_NOT_COHERENT, -EOPNOTSUPP);
-	if (has_direct_mapping(group))
+	rc = has_direct_mapping(group);
+	if (rc < 0)
+		return rc;
+	if (rc)
 		return refuse(refusal, IOASID_REFUSAL_DIRECT_MAPPED, -EOPNOTSUPP);
 	if (compat_group_has_isolated_msi(group))
 		return 0;
@@ -131,7 +135,7 @@ static int claim_errno(struct iommu_group *group, int rc, u32 *refusal)
 		return refuse(refusal, IOASID_REFUSAL_OWNED, -EBUSY);
 	case -EINVAL:
 		/* A device that demands it may have joined since check_platform(). */
-		if (has_direct_mapping(group))
+		if (has_direct_mapping(group) > 0)
 			*refusal = IOASID_REFUSAL_DIRECT_MAPPED;
 		return -EOPNOTSUPP;
 	default:
