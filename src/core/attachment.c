@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 
 #include "attachment.h"
+#include "delay_point.h"
 #include "flush.h"
 #include "mapping.h"
 #include "trace.h"
@@ -481,6 +482,7 @@ static struct attachment *connect(struct ioas *ioas, struct attachment *from, st
 	/* Who lists attachments sees it as soon as the lock is free. */
 	attachment->pasid = pasid;
 	attachment->nr_devices = from ? from->nr_devices : 1;
+	delay_point("attach");
 	down_write(&ioas->lock);
 	flushed = flush_locked(ioas);
 	rc = connect_locked(attachment, from, source, replacing);
@@ -545,6 +547,7 @@ static void disconnect(struct attachment *attachment, struct device *dev)
 					      domain_detach(group->domain, &source) :
 					      domain_put(group->domain));
 	up_write(&ioas->lock);
+	delay_point("attachment-detached");
 	mapping_destroy_list(flushed);
 	attachment_free(attachment);
 }
@@ -594,8 +597,10 @@ struct attachment *attachment_replace(struct attachment *from, struct ioas *ioas
 	struct attachment *attachment;
 
 	attachment = connect(ioas, from, from->pasid, &source, replacing);
-	if (!IS_ERR(attachment))
+	if (!IS_ERR(attachment)) {
+		delay_point("replace-attached");
 		disconnect(from, NULL);
+	}
 	return attachment;
 }
 

@@ -12,6 +12,7 @@
 #include "attachment.h"
 #include "context_file.h"
 #include "context_ioctl.h"
+#include "delay_point.h"
 #include "ioas.h"
 #include "watch.h"
 
@@ -37,6 +38,7 @@ static __poll_t context_file_poll(struct file *file, poll_table *wait)
 
 static int context_file_open(struct inode *inode, struct file *file)
 {
+	delay_point("context-open");
 	file->private_data = context_create();
 	return file->private_data ? nonseekable_open(inode, file) : -ENOMEM;
 }
@@ -46,7 +48,9 @@ static int context_file_release(struct inode *inode, struct file *file)
 	struct ioasidfd_context *ctx = file->private_data;
 
 	WRITE_ONCE(ctx->closed, true);
+	delay_point("context-closed");
 	watch_remove_all(ctx);
+	delay_point("context-unwatched");
 	ioas_free_all(ctx);
 	context_put(ctx);
 	return 0;
@@ -142,6 +146,7 @@ struct ioasidfd_context *context_get_from_fd(int fd)
 	if (file->f_op == &context_file_ops)
 		ctx = context_get(file->private_data);
 	fput(file);
+	delay_point("context-got");
 	return ctx;
 }
 

@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 
 #include "bus.h"
+#include "delay_point.h"
 #include "device.h"
 #include "frontend.h"
 #include "group.h"
@@ -77,6 +78,7 @@ static void unbind_locked(struct ioasidfd_device *device)
 {
 	lockdep_assert_held(&device->lock);
 	device->ops->quiesce(device->private);
+	delay_point("unbind-quiesced");
 	disallow_all(device);
 	WRITE_ONCE(device->binder, NULL);
 	group_release(device->group);
@@ -256,6 +258,7 @@ int device_allow_commit(struct ioasidfd_device_file *file, struct device_allowin
 	struct ioasidfd_device *device = file->device;
 	int rc;
 
+	delay_point("allow-commit");
 	mutex_lock(&device->lock);
 	rc = check_bound(file);
 	if (!rc)
@@ -310,6 +313,7 @@ static int replace_locked(struct ioasidfd_device *device, const struct ioas_name
 	replacement->ioas = find_ioas(device, to);
 	if (!replacement->ioas)
 		return -ENOENT;
+	delay_point("replace-found");
 	rc = group_replace(device->group, device->dev, replacement, replacing);
 	ioas_put(replacement->ioas);
 	return rc;
@@ -443,6 +447,7 @@ void ioasidfd_device_release(struct ioasidfd_device_file *file)
 	mutex_lock(&device->lock);
 	bound = device->binder == file;
 	mutex_unlock(&device->lock);
+	delay_point("device-release");
 	if (bound)
 		device_unbind(file);
 	kref_put(&file->device->ref, device_free);

@@ -13,6 +13,7 @@
 
 #include "../compat/compat.h"
 #include "bus.h"
+#include "delay_point.h"
 #include "group.h"
 #include "watch.h"
 
@@ -252,6 +253,7 @@ void group_release(struct dma_group *group)
 	}
 	list_del(&group->node);
 	WARN_ON(!xa_empty(&group->attachments));
+	delay_point("group-release");
 	iommu_group_release_dma_owner(group->group);
 	restore_excluded(group);
 	mutex_unlock(&groups_lock);

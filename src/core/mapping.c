@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 #include <uapi/linux/ioasidfd.h>
 
+#include "delay_point.h"
 #include "flush.h"
 #include "mapping.h"
 #include "trace.h"
@@ -541,6 +542,7 @@ static int map_chunks(struct ioas *ioas, struct mapping *mapping, struct pin_buf
 		rc = pin_chunk(mapping, buffer);
 		if (rc)
 			return rc;
+		delay_point("map-chunk");
 		down_read(&ioas->lock);
 		rc = map_chunk(ioas, mapping, buffer);
 		up_read(&ioas->lock);
@@ -622,6 +624,7 @@ static int map_single(struct ioas *ioas, struct mapping *mapping, const struct m
 
 	if (rc)
 		return rc;
+	delay_point("map-pinned");
 	down_write(&ioas->lock);
 	rc = place(ioas, mapping, request, range, &flushed);
 	if (!rc) {
@@ -877,7 +880,9 @@ int mapping_make(struct ioas *ioas, const struct map_request *request, struct ma
 void mapping_commit(struct ioas *ioas, struct mapping *mapping)
 {
 	trace_ioasidfd_map(ioas->id, mapping->node.start, mapping->node.last, mapping->flags);
+	delay_point("map-commit");
 	settle(mapping);
+	delay_point("map-settled");
 	sweep_if_freed(ioas);
 }
 
@@ -975,9 +980,11 @@ void unmapping_commit(struct ioas *ioas, struct unmapping *unmapping, bool flush
 	struct mapping *removed;
 
 	trace_ioasidfd_unmap(ioas->id, unmapping->first->node.start, unmapping->bytes);
+	delay_point("unmap-commit");
 	down_write(&ioas->lock);
 	removed = remove_locked(ioas, unmapping->first, flush_later || ioas->flush_later);
 	up_write(&ioas->lock);
+	delay_point("unmap-cleared");
 	mapping_recycle_list(ioas, removed);
 }
 
@@ -1033,6 +1040,7 @@ bool mapping_end(struct ioas *ioas)
 	WRITE_ONCE(ioas->freed, true);
 	up_write(&ioas->lock);
 	mapping_recycle_list(ioas, flushed);
+	delay_point("free-marked");
 	flush_timer_stop(ioas);
 	/* Pairs with the one in sweep_if_freed(). */
 	smp_mb();

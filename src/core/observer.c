@@ -18,6 +18,7 @@
 
 #include "../compat/compat.h"
 #include "bus.h"
+#include "delay_point.h"
 #include "group.h"
 #include "hook.h"
 #include "observer.h"
@@ -169,6 +170,7 @@ static void note_joined(struct device *dev)
 
 static void process(const struct observation *seen)
 {
+	delay_point("observer-work");
 	switch (seen->what) {
 	case SEEN_RELEASED:
 		watch_check(seen->group);
@@ -351,6 +353,8 @@ static int notified(struct notifier_block *nb, unsigned long event, void *data)
 		note_leaving(dev);
 	group = iommu_group_get(dev);
 	if (group) {
+		if (event == BUS_NOTIFY_DEL_DEVICE)
+			delay_point("notified-late");
 		on_notified(event, dev, group);
 		iommu_group_put(group);
 	}
@@ -367,6 +371,7 @@ static int notified_early(struct notifier_block *nb, unsigned long event, void *
 		return NOTIFY_DONE;
 	group = iommu_group_get(dev);
 	if (group) {
+		delay_point("notified-early");
 		group_remove_member(group, dev);
 		iommu_group_put(group);
 	}

@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 
+#include "delay_point.h"
 #include "watch.h"
 
 /* More than there are groups in any machine, and little memory. */
@@ -110,6 +111,7 @@ void watch_check(struct iommu_group *group)
 	list_for_each_entry_safe(watch, next, &watches, node) {
 		if (watch->group != iommu_group_id(group) || iommu_group_dma_owner_claimed(group))
 			continue;
+		delay_point("watch-free");
 		event_queue_push(&watch->ctx->events, &event);
 		delete_watch(watch);
 	}
