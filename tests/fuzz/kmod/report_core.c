@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The core's blocks, see cover.h. */
+#include "cover.h"
+
+COVER_REPORT(COVER_CORE)
