@@ -37,3 +37,18 @@ nothing()
 {
 	! grep .
 }
+
+# module_commands K DIR: how each of our files in DIR was compiled for kernel K, as "FILE COMMAND", the command without
+# its outputs. To be run in the kernel's build directory.
+module_commands()
+{
+	find "$2" -name '.*.o.cmd' ! -name '*.mod.o.cmd' -exec sed -s -n \
+		'1s/^\(saved\)\{0,1\}cmd_[^ ]* := *\(.*\) -Wp,-MMD,[^ ]* \(.*\) -c -o [^ ]* \([^ ;]*\.c\).*/\4 \2 \3/p' {} + |
+		LC_ALL=C sort
+}
+
+# Runs the commands on standard input, each of them a line for the shell, as many at a time as there are processors.
+in_parallel()
+{
+	xargs -r -d '\n' -n 1 -P "$jobs" sh -c
+}
