@@ -352,7 +352,7 @@ static const struct ioasid_test **all_tests(size_t *nr)
 {
 	const struct ioasid_test **tests;
 
-	/* The linker puts both around one array. cppcheck-suppress comparePointers */
+	/* cppcheck-suppress comparePointers ; the linker puts both around one array */
 	*nr = __stop_ioasid_tests - __start_ioasid_tests;
 	tests = malloc(*nr * sizeof(*tests));
 	test_require(tests, "no memory");

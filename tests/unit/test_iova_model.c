@@ -234,7 +234,7 @@ static void model_exclude(struct model *model, u128 start, u128 end)
 		model_keep(kept, &nr, window->start, window->end < start ? window->end : start);
 		model_keep(kept, &nr, window->start > end ? window->start : end, window->end);
 	}
-	/* Of which the first @nr are set. cppcheck-suppress uninitvar */
+	/* cppcheck-suppress uninitvar ; the first @nr are set */
 	memcpy(model->window, kept, nr * sizeof(*kept));
 	model->nr_window = nr;
 }
