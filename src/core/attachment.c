@@ -104,6 +104,7 @@ static void rebuild_windows(struct ioas *ioas)
 	struct domain *domain;
 	unsigned int i;
 
+	lockdep_assert_held_write(&ioas->lock);
 	iova_windows_reset(windows);
 	list_for_each_entry(domain, &ioas->domains.list, node) {
 		struct iova_range aperture = usable_aperture(domain);
@@ -127,6 +128,7 @@ static int grow_windows(struct ioas *ioas, const struct reserved *reserved)
 	struct iova_range *range;
 	struct attached_group *group;
 
+	lockdep_assert_held_write(&ioas->lock);
 	list_for_each_entry(group, &ioas->groups, node)
 		capacity += 2 + group->reserved->nr;
 	if (capacity <= windows->capacity)
@@ -190,6 +192,7 @@ static int check_range(struct ioas *ioas, u64 start, u64 last, struct iova_range
 {
 	struct iova_node *node = iova_map_first(&ioas->map, start, last);
 
+	lockdep_assert_held(&ioas->lock);
 	if (!node)
 		return 0;
 	conflict->start = node->start;
@@ -250,6 +253,7 @@ static struct attached_group *find_group(struct ioas *ioas, const struct iommu_g
 {
 	struct attached_group *group;
 
+	lockdep_assert_held(&ioas->lock);
 	list_for_each_entry(group, &ioas->groups, node)
 		if (group->group == iommu_group)
 			return group;

@@ -13,6 +13,24 @@
  * Locks: the device lock, then &ioasidfd_device.lock, then those of group.h. The device lock is
  * taken to bind and to unbind, because a driver's remove() holds it when it comes here; it keeps
  * the driver from changing meanwhile.
+ *
+ * All locks of the module, in the order in which they are taken. What is on one line is never taken
+ * together, nor are two of a kind:
+ *
+ *	device lock				of the driver core
+ *	ioasidfd_device.lock
+ *	leaving_lock				observer.c
+ *	groups_lock				group.c
+ *	dma_group.lock
+ *	ioas.lock
+ *	users_lock (pasid.c), watches_lock (watch.c)
+ *	what the front-ends have
+ *	group mutex, locks of page tables	of the iommu core and its drivers
+ *	event_queue.lock, ioas.spare_lock, ioasidfd_context.charge_lock, locks of xarrays
+ *	ring_lock				observer.c, also where nothing may sleep
+ *
+ * Those of the last two lines are spinlocks. None of them all is held while user memory is read,
+ * written or pinned, so mmap_lock may come before what front-ends have.
  */
 #ifndef IOASIDFD_DEVICE_H
 #define IOASIDFD_DEVICE_H

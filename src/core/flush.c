@@ -103,6 +103,7 @@ void flush_add(struct ioas *ioas, struct mapping *mapping)
 
 bool flush_is_due(const struct ioas *ioas)
 {
+	lockdep_assert_held(&ioas->lock);
 	return ioas->nr_pending >= MAX_PENDING_MAPPINGS ||
 	       ioas->nr_pending_pages >= MAX_PENDING_PAGES;
 }

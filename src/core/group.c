@@ -276,6 +276,7 @@ static int attach(struct dma_group *group, struct device *dev, const struct allo
 	struct attachment *attachment;
 	int rc = xa_reserve(&group->attachments, pasid, GFP_KERNEL_ACCOUNT);
 
+	lockdep_assert_held(&group->lock);
 	if (rc)
 		return rc;
 	attachment =

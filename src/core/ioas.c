@@ -99,6 +99,7 @@ void ioas_release(struct ioas *ioas)
 {
 	struct ioasidfd_context *ctx = ioas->ctx;
 
+	might_sleep();
 	attachment_exit(ioas);
 	mapping_drop_spares(ioas);
 	flush_timer_destroy(ioas);

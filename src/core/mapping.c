@@ -473,6 +473,7 @@ static int place(struct ioas *ioas, struct mapping *mapping, const struct map_re
 
 static void unplace(struct ioas *ioas, struct mapping *mapping)
 {
+	lockdep_assert_held_write(&ioas->lock);
 	count_out(ioas, mapping);
 	iova_map_remove(&ioas->map, &mapping->node);
 }
@@ -1082,6 +1083,7 @@ int mapping_fill_domain(struct ioas *ioas, struct domain *domain)
 
 void mapping_empty_domain(struct ioas *ioas, struct domain *domain)
 {
+	lockdep_assert_held_write(&ioas->lock);
 	if (!ioas->freed)
 		clear_domain(ioas, domain);
 }
