@@ -3,9 +3,9 @@
  * viommu: how a virtual IOMMU gives its guest's devices what the guest says, while they run.
  *
  * The guest is a list of commands, as a driver of virtio-iommu would send them; the device is
- * QEMU's edu, bound to ioasidfd_stub_pci. A domain of the guest is an IOASID. After each command the
- * device is made to write to one IOVA, and what it reached must be what the guest's domain says: its
- * page there, or nothing.
+ * QEMU's edu, bound to ioasidfd_stub_pci. A domain of the guest is an IOASID. After each command
+ * the device is made to write to one IOVA, and what it reached must be what the guest's domain
+ * says: its page there, or nothing.
  */
 #include <errno.h>
 #include <stdint.h>
