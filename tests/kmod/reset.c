@@ -54,6 +54,8 @@ void reset_add_line(struct mock_device *mock, const char *name)
 	line->lookup.provider = dev_name(mock_iommu_device());
 	line->lookup.index = mock->mmu.number;
 	line->lookup.dev_id = line->device_name;
+	/* A kernel that knows no resets does not look at it. */
+	INIT_LIST_HEAD(&line->lookup.list);
 	reset_controller_add_lookup(&line->lookup, 1);
 }
 
