@@ -101,7 +101,7 @@ struct ioasid_test {
 
 /*
  * How often to do what finds more the more often it is done: @n times, or far less often where the
- * features have "slow". For the test program only.
+ * features have "slow" or "brief". For the test program only.
  */
 unsigned int rounds(unsigned int n);
 

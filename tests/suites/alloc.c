@@ -117,7 +117,7 @@ IOASID_TEST(alloc, free_removes_mappings)
 }
 
 /* ENOSPC: the context is full; one less, and there is room again. */
-IOASID_TEST(alloc, until_full, .needs = "!slow", .timeout = 240)
+IOASID_TEST(alloc, until_full, .needs = "!slow !brief", .timeout = 240)
 {
 	int ctx = context_open();
 	uint32_t max = ok_info(ctx).out_max_ioasids, first = ioasid_new(ctx), i;

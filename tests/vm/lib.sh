@@ -171,16 +171,23 @@ profile_names()
 # Sets KERNELS MATRIX_KERNELS DEBUG_KERNELS QEMU_TREE QEMU_ARGS KERNEL_ARGS FEATURES FIRST_MODULE MODULE_ARGS from profile
 # $1: KERNELS are those that `make check` runs it on, MATRIX_KERNELS those that `make check-matrix` adds, DEBUG_KERNELS
 # those of `make check-debug`. Where its features depend on the kernel, KERNEL, which is $2, tells it. On a kernel with
-# sanitizers, their name and "slow" are features.
+# sanitizers, their name and "slow" are features. What is done over and over is done to the full on vtd-sm and mock, and is
+# "brief" elsewhere, unless FULL is set.
 load_profile()
 {
-	local KERNEL=${2-}
+	local KERNEL=${2-} is_brief
 
 	[ -f "$vm_dir/profiles/$1" ] || die "unknown profile P=$1 (have: $(profile_names | xargs))"
 	KERNELS='' MATRIX_KERNELS='' DEBUG_KERNELS='' QEMU_TREE='' QEMU_ARGS='' KERNEL_ARGS='' FEATURES='' FIRST_MODULE='' MODULE_ARGS=''
 	# shellcheck source=/dev/null
 	. "$vm_dir/profiles/$1"
 	[ -z "$KERNEL" ] || [ -z "$(kernel_kind "$KERNEL")" ] || FEATURES="$FEATURES slow $(kernel_kind "$KERNEL")"
+	case $1/$KERNEL in
+	*/6.12-trixie) is_brief=yes ;;
+	vtd-sm/* | mock/*) is_brief= ;;
+	*) is_brief=yes ;;
+	esac
+	[ -z "$is_brief" ] || [ -n "${FULL-}" ] || FEATURES="$FEATURES brief"
 }
 
 # One line per VM to boot: "KERNEL PROFILE", narrowed by K and P. With MATRIX those that are additional, with DEBUG those
