@@ -658,6 +658,8 @@ static int map_buffered(struct ioas *ioas, struct mapping *mapping,
 	*placed = !rc;
 	if (!rc)
 		rc = map_chunks(ioas, mapping, &buffer);
+	if (buffer.stuck)
+		note_stuck(mapping);
 	pin_buffer_destroy(&buffer);
 	return rc;
 }
