@@ -40,7 +40,7 @@ static int context_file_open(struct inode *inode, struct file *file)
 {
 	delay_point("context-open");
 	file->private_data = context_create();
-	return file->private_data ? nonseekable_open(inode, file) : -ENOMEM;
+	return file->private_data ? stream_open(inode, file) : -ENOMEM;
 }
 
 static int context_file_release(struct inode *inode, struct file *file)

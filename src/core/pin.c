@@ -318,7 +318,7 @@ static int pin_file_step(struct pin_buffer *buffer, u64 start, u64 nr)
 {
 	struct folio **folio = (struct folio **)buffer->page;
 	struct inode *inode = file_inode(buffer->file);
-	u64 first, length = nr << PAGE_SHIFT;
+	u64 first = 0, length = nr << PAGE_SHIFT;
 	long rc;
 
 	inode_lock_shared(inode);
