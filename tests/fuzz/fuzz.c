@@ -156,7 +156,10 @@ static const char *run_once(const struct program *program, bool thorough)
 	return why ? why : machine_verdict(thorough);
 }
 
-/* One of the last programs left something behind that was not seen at once: which? */
+/*
+ * One of the last programs left something behind that was not seen at once: the first that does it
+ * again. If none does, all are suspects.
+ */
 static void __attribute__((noreturn))
 blame(const char *why, const struct program *last, unsigned int nr)
 {
@@ -164,9 +167,14 @@ blame(const char *why, const struct program *last, unsigned int nr)
 	unsigned int i;
 
 	snprintf(reason, sizeof(reason), "%s", why);
+	for (i = 0; i < nr; i++) {
+		machine_forgive();
+		if (run_once(&last[i], true))
+			crash(reason, &last[i]);
+	}
 	for (i = 0; i < nr; i++)
 		show("program suspect", &last[i]);
-	crash(reason, nr ? &last[nr - 1] : NULL);
+	crash(reason, NULL);
 }
 
 static struct program made_up(void)

@@ -37,4 +37,7 @@ void machine_restore(void);
  */
 const char *machine_verdict(bool thorough);
 
+/* From here on what was said already does not count. */
+void machine_forgive(void);
+
 #endif
