@@ -7,6 +7,9 @@ PREFIX ?= /usr/local
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
 # The scripts below take these from the environment.
+export K P T V FULL RECORD TIME SEED REPLAY TIMES KEEP DISTILL VM_TIMEOUT VM_PARALLEL VM_ACCEL
+
+.DEFAULT_GOAL := modules
 .PHONY: modules tools install-tools tests unit lint format
 .PHONY: check check-matrix check-debug check-dkms check-deb fuzz coverage
 .PHONY: deb demo bench vm deps clean help
@@ -43,6 +46,9 @@ bench: deps ## measure against VFIO type1, in instructions; RECORD=1 keeps the r
 
 fuzz: deps ## fuzz in a VM for TIME=60 seconds; SEED= REPLAY= KEEP= DISTILL= (tests/fuzz/run)
 	@tests/fuzz/run
+
+coverage: deps ## which basic blocks the suites and the fuzzer reach, per file
+	@tests/fuzz/coverage
 
 vm: deps ## boot a VM with a shell on this terminal; K= P= choose it
 	@tests/vm/shell

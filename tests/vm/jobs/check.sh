@@ -53,6 +53,7 @@ split_names()
 
 load()
 {
+	[ ! -f /lib/ioasidfd/ioasidfd_cover.ko ] || insmod /lib/ioasidfd/ioasidfd_cover.ko
 	if has_mock; then
 		insmod /lib/ioasidfd/ioasidfd_mock.ko || return 1
 	fi
@@ -265,7 +266,10 @@ else
 	result "not ok" harness/load
 fi
 find_leaks "first second"
+cover=/sys/kernel/debug/ioasidfd-cover/blocks
+[ ! -e $cover ] || sh /jobs/sections.sh
 check_unload
+[ ! -e $cover ] || sed 's/^/block /' $cover
 ! has_mock || check_mock
 find_leaks "again"
 check_pins
