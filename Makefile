@@ -12,7 +12,7 @@ export K P T V FULL RECORD TIME SEED REPLAY TIMES KEEP DISTILL VM_TIMEOUT VM_PAR
 .DEFAULT_GOAL := modules
 .PHONY: modules tools install-tools tests unit lint format
 .PHONY: check check-matrix check-debug check-dkms check-deb fuzz coverage
-.PHONY: deb demo bench vm deps clean help
+.PHONY: reference deb demo bench vm deps clean help
 
 modules: ## build the modules for the running kernel, or KDIR=
 	@tests/vm/build-modules KDIR=$(KDIR)
@@ -64,6 +64,11 @@ format: deps ## rewrite the C files as .clang-format says
 
 check-dkms: deps ## build and install through DKMS, in a temporary tree
 	@tests/lint/run dkms
+
+reference: ## rewrite packaging/doc/reference.md from the header
+	@mkdir -p build
+	@packaging/doc/make-reference include/uapi/linux/ioasidfd.h >build/reference.md
+	@mv build/reference.md packaging/doc/reference.md
 
 deb: deps ## build the Debian packages, in build/deb
 	@packaging/build-deb
