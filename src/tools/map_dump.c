@@ -111,12 +111,24 @@ static void show_ioas(int fd, const struct ioas *ioas)
 	table_print();
 }
 
+static void require_ioasid(const struct context *context, uint32_t ioasid)
+{
+	unsigned int i;
+
+	for (i = 0; i < context->ioas.nr; i++)
+		if (context->ioas.at[i].ioasid == ioasid)
+			return;
+	fail(FAILURE_NO_CONTEXT, ENOENT, "`ioasidctl tree` shows the IOASIDs that there are",
+	     "the context has no IOASID %" PRIu32, ioasid);
+}
+
 static void dump_context(const struct context *context, uint32_t ioasid)
 {
 	int fd = take_file(context);
-	bool found = false;
 	unsigned int i;
 
+	if (ioasid)
+		require_ioasid(context, ioasid);
 	if (output_json) {
 		json_object(NULL);
 		json_number("pid", context->pid);
@@ -130,16 +142,11 @@ static void dump_context(const struct context *context, uint32_t ioasid)
 	for (i = 0; i < context->ioas.nr; i++) {
 		if (ioasid && context->ioas.at[i].ioasid != ioasid)
 			continue;
-		found = true;
 		if (output_json)
 			json_ioas(fd, &context->ioas.at[i]);
 		else
 			show_ioas(fd, &context->ioas.at[i]);
 	}
-	if (ioasid && !found)
-		fail(FAILURE_NO_CONTEXT, ENOENT,
-		     "`ioasidctl tree` shows the IOASIDs that there are",
-		     "the context has no IOASID %" PRIu32, ioasid);
 	if (output_json) {
 		json_end();
 		json_end();
