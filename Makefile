@@ -23,6 +23,8 @@ tools: ## build ioasidctl, in build/tools
 install-tools: tools ## install ioasidctl with its manual page and completions; PREFIX= DESTDIR=
 	install -D -m 755 build/tools/ioasidctl $(DESTDIR)$(PREFIX)/sbin/ioasidctl
 	install -D -m 644 packaging/man/ioasidctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/ioasidctl.8
+	install -D -m 644 packaging/man/ioasidctl-json.5 \
+		$(DESTDIR)$(PREFIX)/share/man/man5/ioasidctl-json.5
 	install -D -m 644 packaging/completions/ioasidctl.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/ioasidctl
 	install -D -m 644 packaging/completions/_ioasidctl \

@@ -251,9 +251,12 @@ static void look_at_pasid(struct case_file *file)
 	else if (file->asked)
 		find(file, "pasid", NOTE, "scalable mode for VT-d: intel_iommu=on,sm_on",
 		     "the IOMMU gives the device no PASIDs");
-	else
+	else if (device_is_pci(&file->dev))
 		find(file, "pasid", NOTE, "`ioasidctl bind` it, then look again",
 		     "the device has %u bits; the IOMMU has the last word", file->pci.pasid_width);
+	else
+		find(file, "pasid", UNKNOWN, "`ioasidctl bind` it, then look again",
+		     "only known of a device that is with the stub driver");
 }
 
 static void look_at_ats(struct case_file *file)

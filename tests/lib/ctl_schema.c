@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The schema of ioasidctl's JSON output, read from its manual page,
- * packaging/man/ioasidctl-json.5, so that what people read is what is tested. A subsection of the page has the members of one
+ * The schema of ioasidctl's JSON output, read from its manual page, packaging/man/ioasidctl-json.5,
+ * so that what people read is what is tested. A subsection of the page has the members of one
  * command's output, each in a line ".BI PATH " TYPE""; a type that is no JSON type is the name of a
  * subsection whose members the object has.
  */
