@@ -226,24 +226,33 @@ static void nothing(void)
 {
 }
 
+/* The emulator's network offers a default route by IPv6 to whoever is up. */
+static void go_offline(void)
+{
+	ck_assert_int_eq(system("ip link set eth0 down"), 0);
+}
+
 static const struct {
 	struct test_row row;
 	const char *device;
 	const char *driver;
+	void (*prepare)(void);
 	void (*works)(void);
 } round_trips[] = {
-	{ { "nvme", "nvme" }, NVME, "nvme", disk_works },
-	{ { "e1000e", "" }, E1000E, "e1000e", link_works },
-	{ { "edu", "edu" }, EDU, "", nothing },
+	{ { "nvme", "nvme" }, NVME, "nvme", nothing, disk_works },
+	{ { "e1000e", "" }, E1000E, "e1000e", go_offline, link_works },
+	{ { "edu", "edu" }, EDU, "", nothing, nothing },
 };
 
 /* Bound twice and given back twice: the second time there is nothing to do. */
 IOASID_TEST(ctl, bind, .needs = "iommu", TEST_ROWS(round_trips))
 {
 	const char *device = round_trips[row].device, *driver = round_trips[row].driver;
-	const struct json *answer = ctl_json(CTL_OK, "bind %s", device);
+	const struct json *answer;
 	char node[100];
 
+	round_trips[row].prepare();
+	answer = ctl_json(CTL_OK, "bind %s", device);
 	snprintf(node, sizeof(node), "/dev/ioasid-dev/%s", device);
 	ck_assert(pci_driven_by(device, STUB_DRIVER));
 	ck_assert(!access(node, F_OK));
@@ -288,7 +297,8 @@ IOASID_TEST(ctl, bind_no_such_device)
 {
 	ctl_fails(CTL_NO_DEVICE, "no-such-device", ENODEV, "0000:77:00.0", "bind 0000:77:00.0");
 	ctl_fails(CTL_NO_DEVICE, "no-such-device", ENODEV, "no-such", "explain no-such");
-	ctl_fails(CTL_NO_DEVICE, "no-such-device", ENODEV, "../" EDU, "bind ../" EDU);
+	ctl_fails(CTL_NO_DEVICE, "no-such-device", ENODEV, "../devices/" EDU,
+		  "bind ../devices/" EDU);
 	/* The one that is there is not touched. */
 	ctl_fails(CTL_NO_DEVICE, "no-such-device", ENODEV, "0000:77:00.0",
 		  "bind " NVME " 0000:77:00.0");
@@ -405,6 +415,68 @@ IOASID_TEST(ctl, bind_default_route, .needs = "iommu")
 	ck_assert(pci_driven_by(E1000E, STUB_DRIVER));
 	ck_assert_int_eq(ctl_run("unbind " E1000E)->status, CTL_OK);
 	ordinary_link_works(E1000E);
+}
+
+#define ZEROS "00000000000000000000000000000000"
+
+static const struct {
+	struct test_row row;
+	const char *upper;
+	const char *file;
+	const char *routes;
+	bool refused;
+} routes[] = {
+	{ { "v4", "" },
+	  NULL,
+	  "route",
+	  "eth7\t00000000\t0202000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n",
+	  true },
+	{ { "v4 elsewhere", "" },
+	  NULL,
+	  "route",
+	  "eth8\t00000000\t0202000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n",
+	  false },
+	{ { "v4 subnet", "" },
+	  NULL,
+	  "route",
+	  "eth7\t0002000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n",
+	  false },
+	{ { "v6", "" },
+	  NULL,
+	  "ipv6_route",
+	  ZEROS " 00 " ZEROS " 00 " ZEROS " 00000400 00000001 00000000 00000003     eth7\n",
+	  true },
+	{ { "v6 reject", "" },
+	  NULL,
+	  "ipv6_route",
+	  ZEROS " 00 " ZEROS " 00 " ZEROS " ffffffff 00000001 00000000 00200200     eth7\n",
+	  false },
+	{ { "through a bridge", "" },
+	  "br0",
+	  "route",
+	  "br0\t00000000\t0202000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n",
+	  true },
+};
+
+IOASID_TEST(ctl, default_routes, TEST_ROWS(routes))
+{
+	const char *root = fake_machine(), *upper = routes[row].upper;
+	char path[100];
+
+	fake_pci(E1000E, 0x020000, 5, "e1000e");
+	fake_file("/sys/bus/pci/drivers/" STUB_DRIVER "/x", "");
+	fake_file("/sys/devices/pci0000:00/" E1000E "/net/eth7/mtu", "1500\n");
+	fake_link("/sys/class/net/eth7", "../../devices/pci0000:00/" E1000E "/net/eth7");
+	if (upper)
+		fake_file("/sys/devices/pci0000:00/" E1000E "/net/eth7/upper_br0", "");
+	snprintf(path, sizeof(path), "/proc/net/%s", routes[row].file);
+	fake_file(path, routes[row].routes);
+	if (routes[row].refused)
+		ctl_fails(CTL_PROTECTED, "default-route", EBUSY, upper ? upper : "eth7",
+			  "--sysroot %s bind " E1000E, root);
+	else
+		ck_assert_ptr_null(strstr(ctl_run("--sysroot %s explain " E1000E, root)->out,
+					  "default route: interface"));
 }
 
 #define VIRTIO "0000:00:0b.0"
