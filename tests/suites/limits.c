@@ -25,10 +25,11 @@ static struct ioasid_batch_entry *entry;
 /* Everything that the caller itself touches from here on is there already. */
 static void enter_group(void)
 {
+	/* One that failed may have left them. */
 	mkdir(ROOT, 0755);
-	ck_assert_int_eq(mount("none", ROOT, "cgroup2", 0, NULL), 0);
+	ck_assert(!mount("none", ROOT, "cgroup2", 0, NULL) || errno == EBUSY);
 	ck_assert_int_eq(file_write(ROOT "/cgroup.subtree_control", "+memory"), 0);
-	ck_assert_int_eq(mkdir(GROUP, 0755), 0);
+	ck_assert(!mkdir(GROUP, 0755) || errno == EEXIST);
 	ck_assert_int_eq(file_write(GROUP "/cgroup.procs", "0"), 0);
 }
 
@@ -109,10 +110,10 @@ IOASID_TEST(limits, charged, .needs = "none", TEST_ROWS(things))
 	before = charged();
 	thing->make();
 	with = charged();
+	ck_assert_int_ge(with - before, (long long)NR * thing->bytes);
 	thing->drop();
 	/* It may have to wait for others to be done with it. */
 	while (charged() - before >= (with - before) / 2)
 		usleep(10000);
 	leave_group();
-	ck_assert_int_ge(with - before, (long long)NR * thing->bytes);
 }
