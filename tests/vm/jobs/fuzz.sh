@@ -9,6 +9,8 @@ case " $IOASID_FEATURES " in *" mock "*) insmod /lib/ioasidfd/ioasidfd_mock.ko ;
 insmod /lib/ioasidfd/ioasidfd.ko $IOASID_MODULE_ARGS
 insmod /lib/ioasidfd/ioasidfd_stub.ko
 
+# What was there before is not ours.
+[ ! -e /sys/kernel/debug/kmemleak ] || echo clear >/sys/kernel/debug/kmemleak
 /bin/ioasid-fuzz $FUZZ_ARGS
 status=$?
 
