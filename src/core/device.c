@@ -199,6 +199,14 @@ static struct ioas *find_ioas(struct ioasidfd_device *device, const struct ioas_
 	return name->ioas;
 }
 
+/* Its number, or 0, which none has, if it is of another context than the device's. */
+static u32 number_of(struct ioasidfd_device *device, const struct ioas_name *name)
+{
+	if (!name->ioas)
+		return name->ioasid;
+	return name->ioas->ctx == group_owner(device->group) ? name->ioas->id : 0;
+}
+
 static int allow_begin_locked(struct ioasidfd_device *device, const struct ioas_name *name,
 			      u32 flags, u32 number, struct device_allowing *allowing)
 {
@@ -291,24 +299,26 @@ static int disallow_locked(struct ioasidfd_device *device, u32 ioasid, u32 pasid
 	return rc;
 }
 
-int device_disallow(struct ioasidfd_device_file *file, u32 ioasid, u32 pasid)
+int device_disallow(struct ioasidfd_device_file *file, const struct ioas_name *name, u32 pasid)
 {
 	struct ioasidfd_device *device = file->device;
 	int rc;
 
 	mutex_lock(&device->lock);
-	rc = check_bound(file) ?: disallow_locked(device, ioasid, pasid);
+	rc = check_bound(file) ?: disallow_locked(device, number_of(device, name), pasid);
 	mutex_unlock(&device->lock);
 	return rc;
 }
 
-static int replace_locked(struct ioasidfd_device *device, const struct ioas_name *to,
-			  struct replacement *replacement, struct attachment_replacing *replacing)
+static int replace_locked(struct ioasidfd_device *device, const struct ioas_name *from,
+			  const struct ioas_name *to, struct replacement *replacement,
+			  struct attachment_replacing *replacing)
 {
 	int rc;
 
 	lockdep_assert_held(&device->lock);
-	if (!xa_load(&device->allowed, replacement->pasid))
+	replacement->from_ioasid = number_of(device, from);
+	if (!replacement->from_ioasid || !xa_load(&device->allowed, replacement->pasid))
 		return -ENOENT;
 	replacement->ioas = find_ioas(device, to);
 	if (!replacement->ioas)
@@ -319,14 +329,15 @@ static int replace_locked(struct ioasidfd_device *device, const struct ioas_name
 	return rc;
 }
 
-int device_replace(struct ioasidfd_device_file *file, const struct ioas_name *to,
-		   struct replacement *replacement, struct attachment_replacing *replacing)
+int device_replace(struct ioasidfd_device_file *file, const struct ioas_name *from,
+		   const struct ioas_name *to, struct replacement *replacement,
+		   struct attachment_replacing *replacing)
 {
 	struct ioasidfd_device *device = file->device;
 	int rc;
 
 	mutex_lock(&device->lock);
-	rc = check_bound(file) ?: replace_locked(device, to, replacement, replacing);
+	rc = check_bound(file) ?: replace_locked(device, from, to, replacement, replacing);
 	mutex_unlock(&device->lock);
 	return rc;
 }

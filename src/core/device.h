@@ -94,10 +94,11 @@ int device_allow_begin(struct ioasidfd_device_file *file, const struct ioas_name
 int device_allow_commit(struct ioasidfd_device_file *file, struct device_allowing *allowing);
 void device_allow_end(struct device_allowing *allowing, bool failed);
 
-int device_disallow(struct ioasidfd_device_file *file, u32 ioasid, u32 pasid);
+int device_disallow(struct ioasidfd_device_file *file, const struct ioas_name *name, u32 pasid);
 
-/* @to: what &replacement.ioas shall be, which is not set yet. */
-int device_replace(struct ioasidfd_device_file *file, const struct ioas_name *to,
-		   struct replacement *replacement, struct attachment_replacing *replacing);
+/* @from, @to: what &replacement.from_ioasid and .ioas shall be, which are not set yet. */
+int device_replace(struct ioasidfd_device_file *file, const struct ioas_name *from,
+		   const struct ioas_name *to, struct replacement *replacement,
+		   struct attachment_replacing *replacing);
 
 #endif

@@ -99,15 +99,17 @@ static int ioctl_allow(struct ioctl_call *call, struct ioasid_device_allow *cmd)
 
 static int ioctl_disallow(struct ioctl_call *call, struct ioasid_device_disallow *cmd)
 {
+	const struct ioas_name name = { .ioasid = cmd->ioasid };
+
 	return device_check_pasid(cmd->flags & IOASID_DISALLOW_PASID, cmd->pasid) ?:
-		       device_disallow(call->object, cmd->ioasid, cmd->pasid);
+		       device_disallow(call->object, &name, cmd->pasid);
 }
 
 static int ioctl_replace(struct ioctl_call *call, struct ioasid_device_replace *cmd)
 {
+	const struct ioas_name from = { .ioasid = cmd->from_ioasid };
 	const struct ioas_name to = { .ioasid = cmd->ioasid };
 	struct replacement replacement = {
-		.from_ioasid = cmd->from_ioasid,
 		.pasid = cmd->pasid,
 		.whole_group = cmd->flags & IOASID_REPLACE_GROUP,
 	};
@@ -120,7 +122,7 @@ static int ioctl_replace(struct ioctl_call *call, struct ioasid_device_replace *
 	cmd->out_replace_flags = IOASID_REPLACED_WITH_GAP;
 	rc = reply_in_advance(call);
 	if (!rc)
-		rc = device_replace(call->object, &to, &replacement, &replacing);
+		rc = device_replace(call->object, &from, &to, &replacement, &replacing);
 	cmd->out_replace_flags = device_replaced_flags(&replacing);
 	copy_conflict(&cmd->out_range, &replacing.conflict);
 	if (!rc)

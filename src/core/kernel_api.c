@@ -73,9 +73,9 @@ EXPORT_SYMBOL_GPL(ioasidfd_device_allow);
 int ioasidfd_device_replace(struct ioasidfd_device_file *file, struct ioas *from, struct ioas *ioas,
 			    u32 flags, u32 pasid, u32 *replaced)
 {
+	const struct ioas_name name = { .ioas = from };
 	const struct ioas_name to = { .ioas = ioas };
 	struct replacement replacement = {
-		.from_ioasid = from->id,
 		.pasid = pasid,
 		.whole_group = flags & IOASID_REPLACE_GROUP,
 	};
@@ -83,7 +83,7 @@ int ioasidfd_device_replace(struct ioasidfd_device_file *file, struct ioas *from
 	int rc = device_check_pasid(flags & IOASID_REPLACE_PASID, pasid);
 
 	if (!rc)
-		rc = device_replace(file, &to, &replacement, &replacing);
+		rc = device_replace(file, &name, &to, &replacement, &replacing);
 	if (replaced)
 		*replaced = device_replaced_flags(&replacing);
 	return rc;
@@ -93,7 +93,9 @@ EXPORT_SYMBOL_GPL(ioasidfd_device_replace);
 int ioasidfd_device_disallow(struct ioasidfd_device_file *file, struct ioas *ioas, u32 flags,
 			     u32 pasid)
 {
+	const struct ioas_name name = { .ioas = ioas };
+
 	return device_check_pasid(flags & IOASID_DISALLOW_PASID, pasid) ?:
-		       device_disallow(file, ioas->id, pasid);
+		       device_disallow(file, &name, pasid);
 }
 EXPORT_SYMBOL_GPL(ioasidfd_device_disallow);

@@ -156,9 +156,15 @@ IOASID_TEST(driver_api, foreign_space, .needs = "mock")
 	obeys(&scene, .op = CONSUMER_CONTEXT_GET, .fd = other);
 	obeys(&scene, .op = CONSUMER_BIND);
 	refuses(ENOENT, &scene, .op = CONSUMER_ALLOW, .slot = 0);
-	obeys(&scene, .op = CONSUMER_IOAS_GET, .slot = 2, .ioasid = ioasid_new(other));
+	/* It has the number of the first one's. */
+	ck_assert_uint_eq(ioasid_new(other), scene.ioasid[0]);
+	obeys(&scene, .op = CONSUMER_IOAS_GET, .slot = 2, .ioasid = scene.ioasid[0]);
+	obeys(&scene, .op = CONSUMER_IOAS_GET, .slot = 3, .ioasid = ioasid_new(other));
 	obeys(&scene, .op = CONSUMER_ALLOW, .slot = 2);
 	refuses(ENOENT, &scene, .op = CONSUMER_REPLACE, .slot = 2, .other = 0);
+	refuses(ENOENT, &scene, .op = CONSUMER_REPLACE, .slot = 0, .other = 3);
+	refuses(ENOENT, &scene, .op = CONSUMER_DISALLOW, .slot = 0);
+	obeys(&scene, .op = CONSUMER_REPLACE, .slot = 2, .other = 3);
 	scene_close(&scene);
 }
 
