@@ -42,7 +42,7 @@ log_of_crash()
 	at=$(grep -nE -m1 'WARNING:|BUG:|Oops|Kernel panic|general protection|Unable to handle|blocked for more than' "$1" |
 		cut -d: -f1) || at=
 	if [ -n "$at" ]; then
-		tail -n "+$((at > 5 ? at - 5 : 1))" "$1" | head -n 60
+		tail -n "+$((at > 5 ? at - 5 : 1))" "$1" | sed -n 1,60p
 	else
 		tail -n 30 "$1"
 	fi
