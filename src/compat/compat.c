@@ -6,6 +6,7 @@
 #include <linux/hugetlb.h>
 #include <linux/irqdomain.h>
 #include <linux/shmem_fs.h>
+#include <uapi/linux/falloc.h>
 
 #include "compat.h"
 
@@ -82,6 +83,11 @@ int compat_check_pinnable_file(struct file *file, bool write)
 	return -EOPNOTSUPP;
 }
 
+int compat_fill_file(struct file *file, u64 start, u64 last)
+{
+	return -EOPNOTSUPP;
+}
+
 long compat_pin_file(struct file *file, u64 start, u64 last, struct folio **folios,
 		     unsigned int max, u64 *offset)
 {
@@ -115,12 +121,63 @@ int compat_check_pinnable_file(struct file *file, bool write)
 	return 0;
 }
 
+#ifdef CONFIG_HUGETLBFS
+static bool huge_page_missing(struct file *file, u64 start, u64 last)
+{
+	unsigned long step;
+	struct folio *folio;
+	u64 at;
+
+	if (!is_file_hugepages(file))
+		return false;
+	step = huge_page_size(hstate_file(file));
+	for (at = round_down(start, step); at <= last; at += step) {
+		folio = __filemap_get_folio(file->f_mapping, at >> PAGE_SHIFT, 0, 0);
+		if (IS_ERR(folio))
+			return true;
+		folio_put(folio);
+	}
+	return false;
+}
+#else
+static bool huge_page_missing(struct file *file, u64 start, u64 last)
+{
+	return false;
+}
+#endif
+
+int compat_fill_file(struct file *file, u64 start, u64 last)
+{
+	int rc;
+
+	/* What is beyond the end of the file is refused when it is to be pinned. */
+	if (last >= i_size_read(file_inode(file)) || !huge_page_missing(file, start, last))
+		return 0;
+	rc = vfs_fallocate(file, FALLOC_FL_KEEP_SIZE, start, last - start + 1);
+	switch (rc) {
+	case -ENOSPC:
+		return -ENOMEM;
+	case -EINTR:
+	case 0:
+		return rc;
+	default:
+		return -EFAULT;
+	}
+}
+
 long compat_pin_file(struct file *file, u64 start, u64 last, struct folio **folios,
 		     unsigned int max, u64 *offset)
 {
 	pgoff_t first = 0;
-	long rc = memfd_pin_folios(file, start, last, folios, max, &first);
+	long rc;
 
+	/*
+	 * On 6.12 memfd_pin_folios() would take one from the reserve, although nobody reserved it,
+	 * and the count of what is reserved drops below zero.
+	 */
+	if (huge_page_missing(file, start, last))
+		return -EFAULT;
+	rc = memfd_pin_folios(file, start, last, folios, max, &first);
 	*offset = first;
 	return rc;
 }

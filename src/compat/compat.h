@@ -124,6 +124,17 @@ bool compat_can_pin_files(void);
 int compat_check_pinnable_file(struct file *file, bool write);
 
 /**
+ * compat_fill_file() - let huge pages of a file come into being
+ * @file: file for which compat_check_pinnable_file() said yes
+ * @start: first byte
+ * @last: last byte, inclusive
+ *
+ * Context: may sleep; takes the lock of the file's inode.
+ * Return: 0; -ENOMEM; -EINTR; -EFAULT if pages are missing and the file cannot be written.
+ */
+int compat_fill_file(struct file *file, u64 start, u64 last);
+
+/**
  * compat_pin_file() - pin folios of a file of shmem or hugetlbfs
  * @file: file for which compat_check_pinnable_file() said yes
  * @start: first byte
@@ -132,8 +143,9 @@ int compat_check_pinnable_file(struct file *file, bool write);
  * @max: room in @folios
  * @offset: offset of @start in the first folio, in bytes
  *
- * Context: may sleep; pages that are not there yet are allocated.
- * Return: how many folios were pinned, or a negative errno.
+ * Context: may sleep; the inode of @file is locked, so that no page gets lost. Pages that are not
+ * there yet are allocated, but no huge ones.
+ * Return: how many folios were pinned, or a negative errno; -EFAULT if a huge page is missing.
  */
 long compat_pin_file(struct file *file, u64 start, u64 last, struct folio **folios,
 		     unsigned int max, u64 *offset);

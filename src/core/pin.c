@@ -321,6 +321,9 @@ static int pin_file_step(struct pin_buffer *buffer, u64 start, u64 nr)
 	u64 first = 0, length = nr << PAGE_SHIFT;
 	long rc;
 
+	rc = compat_fill_file(buffer->file, start, start + length - 1);
+	if (rc)
+		return rc;
 	inode_lock_shared(inode);
 	rc = pins_check_file(buffer->file, buffer->pins->write);
 	if (!rc)

@@ -644,6 +644,41 @@ IOASID_TEST(mapfile, scattered_pages, .needs = NEEDS_BIND)
 	ck_assert_int_eq(pins_settled(1), 1);
 }
 
+static long huge_pages(const char *what)
+{
+	char line[100];
+	long n = -1;
+	FILE *f;
+
+	f = fopen("/proc/meminfo", "re");
+	test_require(f, "/proc/meminfo: %m");
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, what, strlen(what)))
+			sscanf(line + strlen(what), ": %ld", &n);
+	fclose(f);
+	test_require(n >= 0, "%s is not in /proc/meminfo", what);
+	return n;
+}
+
+/* Nobody reserved the pages that come into being: what others reserved stays theirs. */
+IOASID_TEST(mapfile, huge_pages_unreserved)
+{
+	long reserved = huge_pages("HugePages_Rsvd"), free = huge_pages("HugePages_Free");
+	struct space s;
+	int fd;
+
+	if (!space_new(&s))
+		return;
+	fd = huge_file(true, 4 * MiB);
+	ck_assert_int_eq(map_file(s.ctx, s.id, fd, RW, 0, 4 * MiB), 0);
+	ck_assert_int_eq(huge_pages("HugePages_Rsvd"), reserved);
+	ck_assert_int_eq(huge_pages("HugePages_Free"), free - 2);
+	ok_unmap(s.ctx, .ioasid = s.id, .flags = IOASID_UNMAP_ALL);
+	close(fd);
+	ck_assert_int_eq(huge_pages("HugePages_Rsvd"), reserved);
+	ck_assert_int_eq(huge_pages("HugePages_Free"), free);
+}
+
 /* A copy of a part outlives the mapping; the pins of huge pages are counted right. */
 IOASID_TEST(mapfile, copied)
 {
