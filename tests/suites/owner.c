@@ -566,7 +566,7 @@ static void storm_round(void)
 		chance_of(++arena->processes);
 		run_on(i % 2);
 		if (i == 0)
-			storm_of_drivers(rounds(50));
+			storm_of_drivers(50);
 		else if (i == 1)
 			storm_of_binds();
 		while (i == 2 && !enough())
@@ -743,7 +743,7 @@ static void unload_in_a_storm(void)
 		chance_of(i);
 		run_on(getenv("IOASIDFD_PARALLEL") ? i % 2 : 0);
 		if (i == 0)
-			unload_over_and_over(rounds(12));
+			unload_over_and_over(12);
 		else if (i == 1)
 			storm_while_reloading();
 		else
