@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two calls that meet at the worst moment: one stands still at a named point (src/core/delay_point.h)
- * while the other one is made, as long as that does not have to wait for it. Whoever comes second
- * gets the answer that it would get a moment later, no device reaches what it lost, and nothing is
- * left in the end.
+ * Two calls that meet at the worst moment: one stands still at a named point (delay_point() in
+ * src/core) while the other one is made, as long as that does not have to wait for it. Whoever
+ * comes second gets the answer that it would get a moment later, no device reaches what it lost,
+ * and nothing is left in the end.
  *
  * The modules are the test build (lib/faults.h).
  */
@@ -31,7 +31,7 @@
  * @other_page: the one of @other
  * @memory: to be mapped
  * @mock: a device, bound and allowed @id
- * @second: a device of another context's group, or closed
+ * @second: a device of another context's group
  * @second_ctx: that context
  */
 struct scene {
