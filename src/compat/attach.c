@@ -58,12 +58,13 @@ void compat_domain_kind_works(struct device *dev, enum compat_domain_kind kind)
 struct iommu_domain *compat_domain_alloc(struct device *dev, enum compat_domain_kind kind)
 {
 	const struct iommu_ops *ops = iommu_ops_of(dev);
+	bool complete = kind == COMPAT_DOMAIN_COMPLETE;
 
-	if (kind == COMPAT_DOMAIN_COMPLETE && READ_ONCE(unfinished_only) == dev->iommu->iommu_dev)
+	if (complete && READ_ONCE(unfinished_only) == dev->iommu->iommu_dev)
 		return ERR_PTR(-EINVAL);
-	if (kind == COMPAT_DOMAIN_COMPLETE && ops->domain_alloc_user)
+	if (complete && ops->domain_alloc_user)
 		return domain_alloc_user(dev);
-	if ((kind == COMPAT_DOMAIN_COMPLETE) != !!ops->domain_alloc_paging)
+	if (complete == !ops->domain_alloc_paging)
 		return ERR_PTR(-EINVAL);
 	return iommu_paging_domain_alloc(dev);
 }

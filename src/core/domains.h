@@ -83,7 +83,7 @@ bool domain_detach(struct domain *domain, const struct compat_source *source);
 /* Can it map single pages of the processor? Final once a source is attached. */
 bool domain_has_pages(const struct domain *domain);
 
-/* A domain without sources for domain_replace(); -EINVAL if the IOMMU's driver has none of @kind. */
+/* One without sources for domain_replace(); -EINVAL if the IOMMU's driver has none of @kind. */
 struct domain *domain_create(struct domains *domains, struct device *dev,
 			     enum compat_domain_kind kind);
 

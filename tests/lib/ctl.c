@@ -14,12 +14,12 @@
 
 static void __attribute__((noreturn)) become_ctl(char *words, int out, int err)
 {
-	char *argv[MAX_WORDS + 1] = { "ioasidctl" }, *save;
+	char *argv[MAX_WORDS + 1] = { "ioasidctl" }, *word, *save;
 	int nr = 1;
 
-	for (argv[nr] = strtok_r(words, " ", &save); argv[nr] && nr < MAX_WORDS - 1;
-	     argv[nr] = strtok_r(NULL, " ", &save))
-		nr++;
+	for (word = strtok_r(words, " ", &save); word && nr < MAX_WORDS;
+	     word = strtok_r(NULL, " ", &save))
+		argv[nr++] = word;
 	dup2(out, STDOUT_FILENO);
 	dup2(err, STDERR_FILENO);
 	execv(CTL, argv);

@@ -167,7 +167,7 @@ void faults_hold(const char *point)
 {
 	char text[100];
 
-	snprintf(text, sizeof(text), "%s %u", point, LONGEST_HOLD_MS);
+	snprintf(text, sizeof(text), "%s %d", point, LONGEST_HOLD_MS);
 	command("hold", text);
 }
 
