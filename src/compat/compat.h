@@ -59,6 +59,16 @@ static inline void compat_gather_range(const struct iommu_domain *domain,
 	gather->pgsize = PAGE_SIZE;
 }
 
+/* Did unmapping take out no pages of the tables? */
+static inline bool compat_gather_frees_nothing(const struct iommu_iotlb_gather *gather)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+	return list_empty(&gather->freelist);
+#else
+	return list_empty(&gather->freelist.pages);
+#endif
+}
+
 /**
  * compat_iotlb_sync() - invalidate what was unmapped
  * @domain: the domain
@@ -75,6 +85,10 @@ static inline void compat_iotlb_sync(struct iommu_domain *domain, struct iommu_i
 {
 	if ((start ^ last) >> 30 && domain->ops->flush_iotlb_all) {
 		domain->ops->flush_iotlb_all(domain);
+		if (compat_gather_frees_nothing(gather)) {
+			iommu_iotlb_gather_init(gather);
+			return;
+		}
 		/* The driver still has pages of its tables to free. */
 		if (gather->start < gather->end)
 			gather->end = gather->start + PAGE_SIZE - 1;

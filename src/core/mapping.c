@@ -175,14 +175,22 @@ static void mapping_put(struct mapping *mapping)
 		mapping_free(mapping);
 }
 
+/* For loops over mappings, of which a user may have a million, and each is a matter of an instant. */
+static void let_others_run(unsigned int *nr_done)
+{
+	if (++*nr_done % 64 == 0)
+		cond_resched();
+}
+
 void mapping_destroy_list(struct mapping *first)
 {
+	unsigned int nr_done = 0;
 	struct mapping *next;
 
 	for (; first; first = next) {
 		next = first->next;
 		mapping_put(first);
-		cond_resched();
+		let_others_run(&nr_done);
 	}
 }
 
@@ -221,12 +229,12 @@ static bool keep_spare(struct ioas *ioas, struct mapping *mapping)
 static noinline void recycle_many(struct ioas *ioas, struct mapping *first)
 {
 	struct mapping *next;
-	unsigned int nr = 0;
+	unsigned int nr = 0, nr_done = 0;
 	void *object[32];
 
 	for (; first; first = next) {
 		next = first->next;
-		cond_resched();
+		let_others_run(&nr_done);
 		if (!put_pages(first) || keep_spare(ioas, first))
 			continue;
 		pin_charge_put(first->pins.charge);
@@ -327,11 +335,12 @@ static void count_out(struct ioas *ioas, const struct mapping *mapping)
 
 void mapping_forget_list(struct ioas *ioas, struct mapping *first)
 {
+	unsigned int nr_done = 0;
+
 	lockdep_assert_held_write(&ioas->lock);
 	for (; first; first = first->next) {
 		iova_map_remove(&ioas->map, &first->node);
-		if (first->next)
-			cond_resched();
+		let_others_run(&nr_done);
 	}
 }
 
@@ -359,6 +368,7 @@ static void make_pending(struct ioas *ioas, struct mapping *first)
 /* Take a list of LEAVING mappings out of the address space, and return what can be destroyed. */
 static struct mapping *remove_locked(struct ioas *ioas, struct mapping *first, bool flush_later)
 {
+	unsigned int nr_done = 0;
 	struct mapping *mapping;
 
 	lockdep_assert_held_write(&ioas->lock);
@@ -371,8 +381,7 @@ static struct mapping *remove_locked(struct ioas *ioas, struct mapping *first, b
 		clear_page_tables(ioas, first);
 	for (mapping = first; mapping; mapping = mapping->next) {
 		count_out(ioas, mapping);
-		if (mapping->next)
-			cond_resched();
+		let_others_run(&nr_done);
 	}
 	mapping_forget_list(ioas, first);
 	return first;
