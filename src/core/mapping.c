@@ -348,6 +348,7 @@ void mapping_forget_list(struct ioas *ioas, struct mapping *first)
 static void make_pending(struct ioas *ioas, struct mapping *first)
 {
 	struct mapping *mapping, *next;
+	unsigned int nr_done = 0;
 	struct domain *domain;
 
 	lockdep_assert_held_write(&ioas->lock);
@@ -361,7 +362,7 @@ static void make_pending(struct ioas *ioas, struct mapping *first)
 		mapping->state = MAPPING_PENDING;
 		count_out(ioas, mapping);
 		flush_add(ioas, mapping);
-		cond_resched();
+		let_others_run(&nr_done);
 	}
 }
 
