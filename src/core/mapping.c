@@ -175,7 +175,7 @@ static void mapping_put(struct mapping *mapping)
 		mapping_free(mapping);
 }
 
-/* For loops over mappings, of which a user may have a million, and each is a matter of an instant. */
+/* For loops over mappings: a user may have a million, and each is a matter of an instant. */
 static void let_others_run(unsigned int *nr_done)
 {
 	if (++*nr_done % 64 == 0)

@@ -91,8 +91,8 @@ static void measure_any(const struct backend *backend, void *memory)
 }
 
 /*
- * The flush that comes once in a while is part of the price: the mean is what counts. A round is over
- * before a timer flushes, which another task would do, at the cost of whatever it interrupts.
+ * The flush that comes once in a while is part of the price: the mean is what counts. A round is
+ * over before a timer flushes, which another task would do, at the cost of whatever it interrupts.
  */
 static void measure_deferred(const struct backend *backend, void *memory)
 {
