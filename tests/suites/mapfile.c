@@ -679,6 +679,27 @@ IOASID_TEST(mapfile, huge_pages_unreserved)
 	ck_assert_int_eq(huge_pages("HugePages_Free"), free);
 }
 
+/* Huge pages that are not there yet come with the right to write to the file. */
+IOASID_TEST(mapfile, huge_pages_of_a_file_to_read)
+{
+	char path[40];
+	struct space s;
+	int fd, reader;
+
+	if (!space_new(&s))
+		return;
+	fd = huge_file(true, 4 * MiB);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	reader = open(path, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ge(reader, 0);
+	ck_assert_int_eq(map_file(s.ctx, s.id, reader, IOASID_MAP_READ, 0, 4 * MiB), -EFAULT);
+	expect_nothing(&s);
+	ck_assert(!fallocate(fd, 0, 0, 4 * MiB));
+	ck_assert_int_eq(map_file(s.ctx, s.id, reader, IOASID_MAP_READ, 0, 4 * MiB), 0);
+	ok_unmap(s.ctx, .ioasid = s.id, .flags = IOASID_UNMAP_ALL);
+	expect_nothing(&s);
+}
+
 /* A copy of a part outlives the mapping; the pins of huge pages are counted right. */
 IOASID_TEST(mapfile, copied)
 {

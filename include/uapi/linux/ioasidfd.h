@@ -413,8 +413,9 @@ struct ioasid_copy {
  * mapping of the file, and of the descriptor, once this has returned.
  *
  * Errors: as IOASID_MAP; EBADF; EOPNOTSUPP also for files of another kind, and on kernels without
- * IOASID_CAP_MAP_FILE; EFAULT also beyond the end of the file, without the right to write, and for
- * writing to a file that is sealed against it.
+ * IOASID_CAP_MAP_FILE; EFAULT also beyond the end of the file, without the right to write, for
+ * writing to a file that is sealed against it, and for huge pages that a file which is open for
+ * reading only has not got yet.
  */
 struct ioasid_map_file {
 	__u32 size;
