@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * ioasidctl bind and unbind: devices go to the stub driver, and back to the driver that they had.
- * Everything that speaks against it is found before anything is changed, for all devices; what
- * fails after that is undone.
+ * Everything that speaks against it is found before anything is changed, for all devices. A bind
+ * that fails after that is undone for all of them; unbind stops at the first that does not go back.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,12 +25,12 @@
 /**
  * struct move - one device
  * @dev: as it is
- * @from: its driver before
- * @changed: it was moved
+ * @before: as it was
+ * @changed: it was moved, or that was begun
  */
 struct move {
 	struct device dev;
-	char from[64];
+	struct device before;
 	bool changed;
 };
 
@@ -47,7 +47,7 @@ static struct moves find_devices(const struct request *request)
 		struct move *move = array_add(&moves);
 
 		move->dev = device_named(request->args[i]);
-		memcpy(move->from, move->dev.driver, sizeof(move->from));
+		move->before = move->dev;
 	}
 	return moves;
 }
@@ -136,25 +136,18 @@ static void check_bind(const struct request *request, const struct moves *moves,
 	require_no_holders(dev);
 }
 
-static void set_override(const struct device *dev, const char *driver)
+static int set_override(const struct device *dev, const char *driver)
 {
-	const char *path = device_path(dev, "driver_override");
-	int rc = file_write(path, *driver ? driver : "\n");
-
-	if (rc)
-		fail_file(path, -rc);
+	return file_write(device_path(dev, "driver_override"), *driver ? driver : "\n");
 }
 
-static void leave_driver(const struct device *dev)
+static int leave_driver(const struct device *dev)
 {
-	const char *path = device_path(dev, "driver/unbind");
-	int rc;
+	int rc = 0;
 
-	if (!*dev->driver)
-		return;
-	rc = file_write(path, dev->name);
-	if (rc && rc != -ENODEV)
-		fail_file(path, -rc);
+	if (*dev->driver)
+		rc = file_write(device_path(dev, "driver/unbind"), dev->name);
+	return rc == -ENODEV ? 0 : rc;
 }
 
 /* The kernel may find the driver in the background. */
@@ -185,31 +178,47 @@ static bool wait_for_node(const struct device *dev)
 	return false;
 }
 
-static void give_back(struct device *dev, const char *driver, const char *override)
-{
-	set_override(dev, override);
-	if (*driver)
-		probe(dev, driver);
-}
-
-static void bind_one(struct move *move)
+/* As far as it goes: there is a failure to tell about already. */
+static void give_back(struct move *move)
 {
 	struct device *dev = &move->dev;
-	struct device before = *dev;
+
+	set_override(dev, move->before.override);
+	device_refresh(dev);
+	if (device_has_stub(dev))
+		leave_driver(dev);
+	if (*move->before.driver)
+		probe(dev, move->before.driver);
+	saved_forget(dev);
+}
+
+static void give_all_back(struct moves *moves)
+{
+	unsigned int i;
+
+	for (i = 0; i < moves->nr; i++)
+		if (moves->at[i].changed)
+			give_back(&moves->at[i]);
+}
+
+static void bind_one(struct moves *moves, struct move *move)
+{
+	struct device *dev = &move->dev;
+	int rc;
 
 	if (device_has_stub(dev))
 		return;
-	saved_keep(dev);
-	set_override(dev, device_stub(dev));
-	leave_driver(dev);
-	if (!probe(dev, device_stub(dev)) || !wait_for_node(dev)) {
-		give_back(dev, before.driver, before.override);
-		saved_forget(dev);
-		fail(FAILURE_DRIVER, ENODEV,
-		     "the kernel's log (dmesg) has the reason; the device was given back",
-		     "%s: driver %s did not take it", dev->name, device_stub(&before));
-	}
 	move->changed = true;
+	saved_keep(dev);
+	rc = set_override(dev, device_stub(dev)) ?: leave_driver(dev);
+	if (!rc && probe(dev, device_stub(dev)) && wait_for_node(dev))
+		return;
+	give_all_back(moves);
+	if (rc)
+		fail_file(device_path(dev, "driver_override"), -rc);
+	fail(FAILURE_DRIVER, ENODEV,
+	     "the kernel's log (dmesg) has the reason; all devices were given back",
+	     "%s: driver %s did not take it", dev->name, device_stub(dev));
 }
 
 static void show_json(const struct moves *moves)
@@ -223,7 +232,7 @@ static void show_json(const struct moves *moves)
 
 		json_object(NULL);
 		json_string("name", move->dev.name);
-		json_string("from", move->from);
+		json_string("from", move->before.driver);
 		json_string("to", move->dev.driver);
 		json_string("node", stub ? device_node(&move->dev) : NULL);
 		json_number_or_null("group", move->dev.group != NO_GROUP, move->dev.group);
@@ -244,7 +253,7 @@ static void show_text(const struct moves *moves)
 
 		if (move->changed)
 			printf("%s: %s -> %s", move->dev.name,
-			       *move->from ? move->from : "no driver", to);
+			       *move->before.driver ? move->before.driver : "no driver", to);
 		else
 			printf("%s: already %s%s", move->dev.name, *move->dev.driver ? "with " : "",
 			       to);
@@ -272,7 +281,7 @@ int command_bind(const struct request *request)
 	for (i = 0; i < moves.nr; i++)
 		check_bind(request, &moves, &owners, &moves.at[i].dev);
 	for (i = 0; i < moves.nr; i++)
-		bind_one(&moves.at[i]);
+		bind_one(&moves, &moves.at[i]);
 	return show(&moves);
 }
 
@@ -297,11 +306,13 @@ static void unbind_one(struct move *move)
 	struct device *dev = &move->dev;
 	struct saved saved = saved_load(dev);
 	bool back;
+	int rc;
 
 	if (!device_has_stub(dev))
 		return;
-	set_override(dev, saved.override);
-	leave_driver(dev);
+	rc = set_override(dev, saved.override) ?: leave_driver(dev);
+	if (rc)
+		fail_file(device_path(dev, "driver_override"), -rc);
 	move->changed = true;
 	if (saved.known && !*saved.driver) {
 		device_refresh(dev);

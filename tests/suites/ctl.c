@@ -293,6 +293,19 @@ IOASID_TEST(ctl, bind_no_iommu, .needs = NEEDS_NO_IOMMU)
 	disk_works();
 }
 
+/* The second one cannot be had: the first one goes back, and works. */
+IOASID_TEST(ctl, bind_undone, .needs = "iommu edu nvme")
+{
+	static const char override[] = "/sys/bus/pci/devices/" EDU "/driver_override";
+
+	ck_assert_msg(!mount("/dev/full", override, NULL, MS_BIND, NULL), "mount: %m");
+	ctl_fails(CTL_ERROR, "system", ENOSPC, "driver_override", "bind " NVME " " EDU);
+	ck_assert(!umount(override));
+	ck_assert(pci_driven_by(NVME, "nvme"));
+	disk_works();
+	ck_assert(!json_truth(ctl_json(CTL_OK, "unbind " NVME), "devices.0.changed"));
+}
+
 IOASID_TEST(ctl, bind_no_such_device)
 {
 	ctl_fails(CTL_NO_DEVICE, "no-such-device", ENODEV, "0000:77:00.0", "bind 0000:77:00.0");
