@@ -22,7 +22,7 @@ enum state {
 	GOOD,
 	NOTE,
 	UNKNOWN,
-	TODO,
+	ACTION,
 	NEVER,
 };
 
@@ -32,7 +32,7 @@ static const struct {
 	enum colour colour;
 } states[] = {
 	[GOOD] = { "ok", "ok", GREEN },		[NOTE] = { "note", "note", DIM },
-	[UNKNOWN] = { "unknown", "?", YELLOW }, [TODO] = { "action", "do", YELLOW },
+	[UNKNOWN] = { "unknown", "?", YELLOW }, [ACTION] = { "action", "do", YELLOW },
 	[NEVER] = { "blocked", "no", RED },
 };
 
@@ -90,7 +90,7 @@ static void look_at_module(struct case_file *file)
 	if (module_is_loaded("ioasidfd") && module_is_loaded("ioasidfd_stub"))
 		find(file, "module", GOOD, "", "ioasidfd and ioasidfd_stub are loaded");
 	else
-		find(file, "module", TODO, "`modprobe ioasidfd_stub` loads both",
+		find(file, "module", ACTION, "`modprobe ioasidfd_stub` loads both",
 		     "ioasidfd%s is not loaded", module_is_loaded("ioasidfd") ? "_stub" : "");
 }
 
@@ -148,7 +148,7 @@ static void look_at_group(struct case_file *file)
 			 peer->name);
 	}
 	if (*blockers)
-		find(file, "group", TODO,
+		find(file, "group", ACTION,
 		     remedy("a group has one owner: `ioasidctl bind %s%s`", file->dev.name,
 			    command),
 		     "shared with %s, whose drivers are in the way: %s", all, blockers);
@@ -297,7 +297,7 @@ static void look_at_driver(struct case_file *file)
 	else if (device_has_stub(dev))
 		find(file, "driver", GOOD, "", "with the stub driver, %s", device_node(dev));
 	else
-		find(file, "driver", TODO, remedy("`ioasidctl bind %s`", dev->name), "%s%s",
+		find(file, "driver", ACTION, remedy("`ioasidctl bind %s`", dev->name), "%s%s",
 		     *dev->driver ? "in use by driver " : "no driver has it", dev->driver);
 }
 
@@ -310,10 +310,10 @@ static void look_at_owner(struct case_file *file)
 	if (!owner)
 		find(file, "owner", UNKNOWN, "load the module, and be root", "not known");
 	else if (!strcmp(owner->state, "context"))
-		find(file, "owner", TODO, "end that process, or let it unbind the device",
+		find(file, "owner", ACTION, "end that process, or let it unbind the device",
 		     "owned by %s", owner_text(owner));
 	else if (!strcmp(owner->state, "other"))
-		find(file, "owner", TODO, "end the program that uses it, and unbind that driver",
+		find(file, "owner", ACTION, "end the program that uses it, and unbind that driver",
 		     "owned by another framework: %s", owner_text(owner));
 	else if (!strcmp(owner->state, "kernel"))
 		find(file, "owner", NOTE, "", "the kernel: %s", owner_text(owner));
@@ -327,7 +327,7 @@ static void look_at_holders(struct case_file *file)
 	unsigned int i;
 
 	for (i = 0; i < holders.nr; i++)
-		find(file, "use", TODO, holders.at[i].remedy, "%s", holders.at[i].text);
+		find(file, "use", ACTION, holders.at[i].remedy, "%s", holders.at[i].text);
 	if (!holders.nr)
 		find(file, "use", GOOD, "",
 		     "no mounted file system, default route, console or program needs it");
@@ -339,14 +339,14 @@ static enum state worst(const struct case_file *file)
 	unsigned int i;
 
 	for (i = 0; i < file->findings.nr; i++)
-		if (file->findings.at[i].state >= TODO && file->findings.at[i].state > state)
+		if (file->findings.at[i].state >= ACTION && file->findings.at[i].state > state)
 			state = file->findings.at[i].state;
 	return state;
 }
 
 static const char *verdict(enum state state)
 {
-	return state == NEVER ? "blocked" : state == TODO ? "action" : "usable";
+	return state == NEVER ? "blocked" : state == ACTION ? "action" : "usable";
 }
 
 static void show_json(const struct case_file *file)
@@ -389,7 +389,7 @@ static void show_text(const struct case_file *file)
 {
 	static const char *const verdicts[] = {
 		[GOOD] = "can be used",
-		[TODO] = "can be used after what is marked \"do\"",
+		[ACTION] = "can be used after what is marked \"do\"",
 		[NEVER] = "cannot be used: see what is marked \"no\"",
 	};
 	enum state state = worst(file);
@@ -432,5 +432,5 @@ int command_explain(const struct request *request)
 	else
 		show_text(&file);
 	state = worst(&file);
-	return state == NEVER ? STATUS_IMPOSSIBLE : state == TODO ? STATUS_IN_USE : STATUS_OK;
+	return state == NEVER ? STATUS_IMPOSSIBLE : state == ACTION ? STATUS_IN_USE : STATUS_OK;
 }
