@@ -43,8 +43,8 @@ struct iommu_domain *compat_domain_alloc(struct device *dev, enum compat_domain_
  * @dev: the device
  * @kind: the first kind that could
  *
- * From then on compat_domain_alloc() offers no other one for the device's IOMMU: drivers complain
- * in the kernel's log whenever one is tried in vain.
+ * compat_domain_alloc() then offers no other one for the device's IOMMU, until another IOMMU takes
+ * its place in what is remembered: drivers complain in the kernel's log when one is tried in vain.
  */
 void compat_domain_kind_works(struct device *dev, enum compat_domain_kind kind);
 
