@@ -4,6 +4,7 @@
  */
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/sched/mm.h>
 
 #include "attach.h"
 #include "iommu_private.h"
@@ -98,9 +99,9 @@ u32 compat_max_pasids(struct device *dev)
 	return 0;
 }
 
-u32 compat_alloc_pasid(struct device *dev)
+int compat_alloc_pasid(struct device *dev, u32 *pasid)
 {
-	return COMPAT_NO_PASID;
+	return -ENOSPC;
 }
 
 void compat_free_pasid(u32 pasid)
@@ -279,11 +280,26 @@ u32 compat_max_pasids(struct device *dev)
 	return limit;
 }
 
-u32 compat_alloc_pasid(struct device *dev)
+/*
+ * The kernel does not say whether it ran out of numbers or of memory. If there is a number once
+ * memory is no question, it was memory; the reserves are not for users, though.
+ */
+static int why_no_pasid(struct device *dev)
 {
+	unsigned int flags = memalloc_noreclaim_save();
 	ioasid_t pasid = iommu_alloc_global_pasid(dev);
 
-	return pasid == IOMMU_PASID_INVALID ? COMPAT_NO_PASID : pasid;
+	memalloc_noreclaim_restore(flags);
+	if (pasid == IOMMU_PASID_INVALID)
+		return -ENOSPC;
+	iommu_free_global_pasid(pasid);
+	return -ENOMEM;
+}
+
+int compat_alloc_pasid(struct device *dev, u32 *pasid)
+{
+	*pasid = iommu_alloc_global_pasid(dev);
+	return *pasid == IOMMU_PASID_INVALID ? why_no_pasid(dev) : 0;
 }
 
 void compat_free_pasid(u32 pasid)

@@ -145,10 +145,12 @@ u32 compat_max_pasids(struct device *dev);
  * compat_alloc_pasid() - take a number out of the kernel's global PASIDs
  * @dev: the device that shall be able to use it
  *
+ * @pasid: where to put it
+ *
  * Context: may sleep.
- * Return: the number, or COMPAT_NO_PASID if none is left.
+ * Return: 0, -ENOSPC if none is left, -ENOMEM.
  */
-u32 compat_alloc_pasid(struct device *dev);
+int compat_alloc_pasid(struct device *dev, u32 *pasid);
 void compat_free_pasid(u32 pasid);
 
 /**

@@ -89,16 +89,12 @@ static int choose_number(struct device *dev, bool (*is_taken)(void *arg, u32 num
 	unsigned long index;
 	struct xarray aside;
 	void *entry;
-	int rc = 0;
+	int rc;
 
 	xa_init(&aside);
 	do {
-		*number = compat_alloc_pasid(dev);
-		if (*number == COMPAT_NO_PASID) {
-			rc = -ENOSPC;
-			break;
-		}
-		if (!is_taken(arg, *number))
+		rc = compat_alloc_pasid(dev, number);
+		if (rc || !is_taken(arg, *number))
 			break;
 		rc = xa_insert(&aside, *number, xa_mk_value(0), GFP_KERNEL_ACCOUNT);
 		if (rc)

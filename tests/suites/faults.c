@@ -878,7 +878,7 @@ static bool is_right(const struct fault *fault, int rc)
 {
 	if (fault->call >= 0)
 		return rc == -EIO || (fault->call == MOCK_CALL_ALLOC && rc == -ENOMEM);
-	return rc == (strstr(faults_last(), "iommu_alloc_global_pasid") ? -ENOSPC : -ENOMEM);
+	return rc == -ENOMEM;
 }
 
 static const char *where(const struct flow *flow, const struct fault *fault, unsigned int nth)

@@ -196,9 +196,11 @@ static inline void faults_cache_free(struct kmem_cache *cache, void *object)
 #define iommu_replace_group_handle(...) FAULTS_INT(iommu_replace_group_handle, __VA_ARGS__)
 #define iommu_attach_device_pasid(...) FAULTS_INT(iommu_attach_device_pasid, __VA_ARGS__)
 #define iommu_replace_device_pasid(...) FAULTS_INT(iommu_replace_device_pasid, __VA_ARGS__)
-#define iommu_alloc_global_pasid(...)                              \
-	FAULTS_OR(IOMMU_PASID_INVALID, "iommu_alloc_global_pasid", \
-		  iommu_alloc_global_pasid(__VA_ARGS__))
+/* Whoever may use the reserves is given memory. */
+#define iommu_alloc_global_pasid(...)                                                          \
+	(!(current->flags & PF_MEMALLOC) && faults_hit("iommu_alloc_global_pasid", __func__) ? \
+		 IOMMU_PASID_INVALID :                                                         \
+		 iommu_alloc_global_pasid(__VA_ARGS__))
 
 #endif
 #endif
