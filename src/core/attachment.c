@@ -43,7 +43,7 @@ struct attached_group {
  * @ioas: the address space; holds a reference
  * @group: what it shares with other sources of its group
  * @pasid: the PASID, holds a reference; NULL for the RIDs
- * @nr_devices: devices that were allowed it; changed by one call at a time
+ * @nr_devices: devices that were allowed it; changed by one call at a time, read by others as well
  * @is_lost: nothing is attached, see &attachment_replacing.is_lost
  * @handle: for the iommu core
  */
@@ -575,7 +575,7 @@ struct attachment *attachment_create(struct ioas *ioas, struct iommu_group *grou
 
 void attachment_add_device(struct attachment *attachment)
 {
-	attachment->nr_devices++;
+	WRITE_ONCE(attachment->nr_devices, attachment->nr_devices + 1);
 	atomic_inc(&attachment->ioas->nr_devices);
 }
 
@@ -585,7 +585,7 @@ bool attachment_remove_device(struct attachment *attachment, struct device *dev)
 		disconnect(attachment, dev);
 		return true;
 	}
-	attachment->nr_devices--;
+	WRITE_ONCE(attachment->nr_devices, attachment->nr_devices - 1);
 	atomic_dec(&attachment->ioas->nr_devices);
 	return false;
 }
@@ -673,7 +673,8 @@ void attachment_visit(struct ioas *ioas,
 		list_for_each_entry(attachment, &group->attachments, node) {
 			usage.group = iommu_group_id(group->group);
 			usage.pasid = number_of(attachment);
-			usage.nr_devices = attachment->nr_devices;
+			/* Whoever changes it holds the group's lock, and need not hold this one. */
+			usage.nr_devices = READ_ONCE(attachment->nr_devices);
 			visit(arg, &usage);
 			cond_resched();
 		}

@@ -65,8 +65,9 @@ struct attachment *attachment_replace(struct attachment *from, struct ioas *ioas
 /*
  * A device joined the group, and may bring reserved IOVAs of its own. What is mapped there already
  * stays mapped: the group is the owner's, and so is the conflict. Without memory the old windows
- * stay. If the source is a PASID, it is the device's as well from here on; a negative errno if that
- * is not to be had. May sleep; takes &ioas.lock.
+ * stay: the device may fail to reach memory that is mapped after that as well, and reaches nothing
+ * that is not. If the source is a PASID, it is the device's as well from here on; a negative errno
+ * if that is not to be had. May sleep; takes &ioas.lock.
  */
 int attachment_add_member(struct attachment *attachment, struct device *dev);
 
