@@ -5,6 +5,7 @@
 #include <linux/slab.h>
 
 #include "attachment.h"
+#include "delay_point.h"
 #include "flush.h"
 #include "ioas.h"
 #include "mapping.h"
@@ -146,6 +147,7 @@ static void drop_pasid(struct ioas *ioas)
 	lockdep_assert_held_write(&ioas->lock);
 	/* Out of sight first: a reader that comes after the put is not waited for. */
 	WRITE_ONCE(ioas->pasid, NULL);
+	delay_point("pasid-drop");
 	if (pasid)
 		pasid_put(pasid);
 }
@@ -196,6 +198,7 @@ bool ioas_usage_from(struct ioasidfd_context *ctx, u32 from, struct ioas_usage *
 	ioas = xa_find(&ctx->ioases, &id, ULONG_MAX, XA_PRESENT);
 	if (ioas) {
 		pasid = READ_ONCE(ioas->pasid);
+		busy_point("pasid-seen");
 		usage->id = id;
 		usage->pasid = pasid ? pasid->number : 0;
 		usage->nr_mappings = READ_ONCE(ioas->nr_mappings);

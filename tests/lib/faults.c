@@ -9,6 +9,7 @@
 #include "test.h"
 
 #define FAULTS "ioasidfd_faults"
+#define CONSUMER "ioasidfd_consumer"
 #define PARAMETERS "/sys/module/" FAULTS "/parameters/"
 
 /* Whoever forgets to let go is let go. */
@@ -71,6 +72,7 @@ static void unload(const char *name)
 
 static void unload_all(void)
 {
+	unload(CONSUMER);
 	unload(STUB);
 	unload(CORE);
 	unload(FAULTS);
@@ -179,4 +181,25 @@ bool faults_is_held(void)
 void faults_let_go(void)
 {
 	command("hold", "-");
+}
+
+void faults_count_wrong(void)
+{
+	command("wrong", "0");
+}
+
+unsigned int faults_end_wrong(void)
+{
+	unsigned int wrong = number("wrong");
+
+	command("wrong", "no");
+	return wrong;
+}
+
+void faults_unpin(uint64_t physical)
+{
+	char text[40];
+
+	snprintf(text, sizeof(text), "%llu 1", (unsigned long long)(physical / PAGE));
+	command("unpin", text);
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Runs it for each element of a table in a process of its own, with the test build in the place of
@@ -16,7 +17,7 @@
  */
 void faults_run(void (*body)(const void *arg), const void *table, unsigned int nr, size_t size);
 
-/* Load and unload the test build's own: 0 or -errno. */
+/* Load one of the test build: 0 or -errno. It is unloaded in the end. */
 int faults_insert(const char *name);
 
 /*
@@ -41,5 +42,12 @@ const char *faults_one(void);
 void faults_hold(const char *point);
 bool faults_is_held(void);
 void faults_let_go(void);
+
+/* What the modules warn of is counted instead of said; how much that was, and the end of it. */
+void faults_count_wrong(void);
+unsigned int faults_end_wrong(void);
+
+/* Unpin a page that the modules never will, and forget all objects that are left. */
+void faults_unpin(uint64_t physical);
 
 #endif

@@ -8,6 +8,7 @@
  * The modules are the test build (lib/faults.h).
  */
 #include <pthread.h>
+#include <sched.h>
 
 #include "call.h"
 #include "event.h"
@@ -33,6 +34,7 @@
  * @mock: a device, bound and allowed @id
  * @second: a device of another context's group
  * @second_ctx: that context
+ * @pasid: the PASID of @id, if it has one
  */
 struct scene {
 	int ctx;
@@ -44,6 +46,7 @@ struct scene {
 	struct mock mock;
 	struct mock second;
 	int second_ctx;
+	uint32_t pasid;
 };
 
 /**
@@ -56,6 +59,7 @@ struct scene {
  * @second_rc: what that is told
  * @after: what must be true then, or NULL
  * @bare: without a scene
+ * @tagged: only where there are PASIDs
  */
 struct meeting {
 	const char *name;
@@ -66,6 +70,7 @@ struct meeting {
 	int second_rc;
 	void (*after)(struct scene *scene);
 	bool bare;
+	bool tagged;
 };
 
 static char *map_new(int ctx, uint32_t id)
@@ -257,6 +262,57 @@ static int unload_both(struct scene *scene)
 	return unload_stub(scene) ?: unload_core(scene);
 }
 
+/* A reader that does not sleep keeps its processor from the others. */
+static void run_on(unsigned int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* No device uses it any more, and it has a PASID. */
+static void tag(struct scene *scene)
+{
+	struct ioasid_device_allow allow;
+
+	ck_assert_int_eq(disallow(scene), 0);
+	allow = ok_allow(scene->mock.fd, .ioasid = scene->id, .flags = IOASID_ALLOW_PASID);
+	scene->pasid = allow.out_pasid;
+	ok_disallow(scene->mock.fd, .ioasid = scene->id, .flags = IOASID_DISALLOW_PASID,
+		    .pasid = scene->pasid);
+}
+
+/* Is the PASID told that it has, or none? Anything else is somebody else's memory. */
+static int read_pasid(struct scene *scene, uint32_t wanted)
+{
+	struct fdinfo info = fdinfo_read(scene->ctx);
+	int index = fdinfo_find(&info, scene->id);
+
+	if (index >= 0 && info.ioasid[index].pasid != wanted)
+		printf("# windows: PASID %u instead of %u\n", info.ioasid[index].pasid, wanted);
+	return index < 0 || info.ioasid[index].pasid == wanted ? 0 : -ESTALE;
+}
+
+static int tag_and_read(struct scene *scene)
+{
+	run_on(1);
+	tag(scene);
+	return read_pasid(scene, scene->pasid);
+}
+
+static int tag_and_free(struct scene *scene)
+{
+	tag(scene);
+	return free_id(scene);
+}
+
+static int read_none(struct scene *scene)
+{
+	return read_pasid(scene, 0);
+}
+
 /* Outcomes. */
 
 static void is_blocked(struct scene *scene)
@@ -363,6 +419,10 @@ static const struct meeting meetings[] = {
 	{ "the end of an unplug and a close", "notified-early", unplug, 0, close_context, 0,
 	  .after = NULL },
 	{ "an unplug and a disallow", "notified-late", unplug, 0, disallow, 0, .after = is_gone },
+	{ "a reader of a PASID and a free", "pasid-seen", tag_and_read, 0, free_id, 0,
+	  .tagged = true },
+	{ "a free and a reader of a PASID", "pasid-drop", tag_and_free, 0, read_none, 0,
+	  .tagged = true },
 	{ "an open and an unload", "context-open", open_context, 0, unload_both, -EAGAIN,
 	  .bare = true },
 	{ "the observer and an unload", "observer-work", see_driver_go, 0, unload_both, 0,
@@ -415,6 +475,15 @@ static void wait_until_held(const struct meeting *meeting)
 	}
 }
 
+static bool has_pasids(void)
+{
+	int ctx = context_open();
+	bool has = ok_info(ctx).out_capabilities & IOASID_CAP_PASID;
+
+	close(ctx);
+	return has;
+}
+
 static void meet(const void *arg)
 {
 	const struct meeting *meeting = arg;
@@ -423,6 +492,11 @@ static void meet(const void *arg)
 	struct caller second = { .call = meeting->second, .scene = &scene };
 	int tries;
 
+	if (meeting->tagged && !has_pasids())
+		return;
+	/* The other one is for whoever does not sleep. */
+	if (meeting->tagged)
+		run_on(0);
 	scene.mock.fd = -1;
 	scene.mock.node = -1;
 	scene.second = scene.mock;

@@ -10,8 +10,13 @@
  *   hold   "NAME MS" makes the first task that comes by the point of that name wait, but not longer
  *          than that; anything written after that lets it go
  *   held   how many tasks waited, or still do
+ *   wrong  a number: from here on what WARN_ON() has to say is counted; "no": it is said
+ *   unpin  "PFN NR" unpins pages that the modules do not unpin any more, and forgets the objects
+ *          that are left with them
  */
 #include <linux/kernel.h>
+#include <linux/ktime.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -24,6 +29,12 @@
 
 #define NAME_SIZE 96
 
+/* Nobody takes the processor away: less than what the kernel complains about. */
+#define LONGEST_BUSY_MS 3000u
+
+/* Of the general allocator. */
+#define SHORTEST_OBJECT 8
+
 /* Allocators do not return anything between. */
 #define OBJECT_ALIGN 8
 
@@ -35,7 +46,8 @@ static char last[NAME_SIZE];
 static char hold_name[NAME_SIZE];
 static unsigned int hold_ms;
 
-static bool all;
+static bool all, wrong_is_counted;
+static unsigned int wrong;
 static unsigned int live, held;
 static bool released;
 static DECLARE_WAIT_QUEUE_HEAD(hold_wait);
@@ -96,6 +108,14 @@ void faults_forget(const void *object)
 }
 EXPORT_SYMBOL_GPL(faults_forget);
 
+/* KASAN does it better, and knows that not all of the object was asked for. */
+void faults_poison(const void *object)
+{
+	if (!IS_ENABLED(CONFIG_KASAN) && !ZERO_OR_NULL_PTR(object))
+		memset((void *)object, 0x6b, SHORTEST_OBJECT);
+}
+EXPORT_SYMBOL_GPL(faults_poison);
+
 /* Is it the first one there? If so, how long it waits. */
 static unsigned int take_hold(const char *name)
 {
@@ -122,6 +142,67 @@ void faults_point(const char *name)
 		wait_event_timeout(hold_wait, READ_ONCE(released), msecs_to_jiffies(ms));
 }
 EXPORT_SYMBOL_GPL(faults_point);
+
+void faults_busy_point(const char *name)
+{
+	unsigned int ms = READ_ONCE(hold_ms) ? take_hold(name) : 0;
+	u64 end = ktime_get_ns() + min(ms, LONGEST_BUSY_MS) * NSEC_PER_MSEC;
+
+	while (ms && !READ_ONCE(released) && ktime_get_ns() < end)
+		cpu_relax();
+}
+EXPORT_SYMBOL_GPL(faults_busy_point);
+
+bool faults_warn(bool wrong_now, const char *what)
+{
+	if (wrong_now && READ_ONCE(wrong_is_counted))
+		wrong++;
+	else
+		WARN(wrong_now, "%s\n", what);
+	return wrong_now;
+}
+EXPORT_SYMBOL_GPL(faults_warn);
+
+static int set_wrong(const char *value, const struct kernel_param *param)
+{
+	WRITE_ONCE(wrong_is_counted, !kstrtouint(value, 0, &wrong));
+	return 0;
+}
+
+static const struct kernel_param_ops wrong_ops = {
+	.set = set_wrong,
+	.get = param_get_uint,
+};
+
+static void forget_all(void)
+{
+	unsigned long index, flags;
+	char *who;
+
+	xa_lock_irqsave(&objects, flags);
+	xa_for_each(&objects, index, who) {
+		__xa_erase(&objects, index);
+		kfree(who);
+		live--;
+	}
+	xa_unlock_irqrestore(&objects, flags);
+}
+
+static int set_unpin(const char *value, const struct kernel_param *param)
+{
+	unsigned long pfn, nr;
+
+	if (sscanf(value, "%lu %lu", &pfn, &nr) != 2)
+		return -EINVAL;
+	for (; nr; nr--, pfn++)
+		unpin_user_page(pfn_to_page(pfn));
+	forget_all();
+	return 0;
+}
+
+static const struct kernel_param_ops unpin_ops = {
+	.set = set_unpin,
+};
 
 static int set_nth(const char *value, const struct kernel_param *param)
 {
@@ -205,6 +286,8 @@ module_param(live, uint, 0400);
 module_param_cb(one, &one_ops, NULL, 0400);
 module_param_cb(hold, &hold_ops, NULL, 0600);
 module_param(held, uint, 0400);
+module_param_cb(wrong, &wrong_ops, &wrong, 0600);
+module_param_cb(unpin, &unpin_ops, NULL, 0200);
 
 static int __init faults_init(void)
 {

@@ -20,8 +20,15 @@ bool faults_hit(const char *call, const char *caller);
 void *faults_track(void *object, const char *call, const char *caller);
 void faults_forget(const void *object);
 
-/* May sleep. */
+/* About to be freed at once: whoever still reads it does not find what it looks for. */
+void faults_poison(const void *object);
+
+/* What is wrong is counted if a test wants it to be, or else said as ever. */
+bool faults_warn(bool wrong, const char *what);
+
+/* May sleep. The busy one does not, and keeps its processor. */
 void faults_point(const char *name);
+void faults_busy_point(const char *name);
 
 #ifndef FAULTS_THEMSELVES
 
@@ -42,7 +49,11 @@ void faults_point(const char *name);
 /* Declares functions that are wrapped here. */
 #include "src/compat/iommu_private.h"
 
+#undef WARN_ON
+#define WARN_ON(condition) faults_warn(!!(condition), #condition)
+
 #define delay_point(name) faults_point(name)
+#define busy_point(name) faults_busy_point(name)
 
 static inline void *faults_kmalloc(size_t size, gfp_t gfp)
 {
@@ -104,6 +115,7 @@ static inline void faults_cache_free_bulk(struct kmem_cache *cache, size_t nr, v
 static inline void faults_kfree(const void *object)
 {
 	faults_forget(object);
+	faults_poison(object);
 	kfree(object);
 }
 
