@@ -224,7 +224,7 @@ static bool undo_map(struct domain *domain, u64 iova, u64 length)
 }
 
 int domain_map_pins(struct domain *domain, u64 iova, const struct pin_cursor *start, u64 nr_pages,
-		    int prot)
+		    int prot, bool *stuck)
 {
 	u64 done = 0, length = nr_pages << PAGE_SHIFT;
 	struct pin_cursor cursor = *start;
@@ -236,7 +236,7 @@ int domain_map_pins(struct domain *domain, u64 iova, const struct pin_cursor *st
 
 		rc = compat_map(domain->domain, iova + done, PFN_PHYS(run.pfn), size, prot);
 		if (rc) {
-			undo_map(domain, iova, done);
+			*stuck |= !undo_map(domain, iova, done);
 			return rc;
 		}
 		done += size;

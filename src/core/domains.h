@@ -123,9 +123,12 @@ bool domain_put(struct domain *domain);
 
 void domain_free(struct domain *domain);
 
-/* Map @nr_pages pages, from @start on, at @iova. All or nothing. */
+/*
+ * Map @nr_pages pages, from @start on, at @iova. All or nothing; if taking back fails, *@stuck is
+ * set, else it is left alone.
+ */
 int domain_map_pins(struct domain *domain, u64 iova, const struct pin_cursor *start, u64 nr_pages,
-		    int prot);
+		    int prot, bool *stuck);
 
 /*
  * Map the pages in @buffer at @iova into every domain. All or nothing; if taking back fails, the

@@ -726,13 +726,14 @@ static int map_copy_chunk(struct ioas *ioas, struct mapping *copy, const struct 
 {
 	u64 iova = copy->node.start + (copy->nr_made << PAGE_SHIFT);
 	struct domain *domain;
+	bool stuck = false;
 	int rc;
 
 	lockdep_assert_held(&ioas->lock);
 	if (ioas->freed)
 		return -ENOENT;
 	list_for_each_entry(domain, &ioas->domains.list, node) {
-		rc = domain_map_pins(domain, iova, start, nr_pages, iommu_prot(copy));
+		rc = domain_map_pins(domain, iova, start, nr_pages, iommu_prot(copy), &stuck);
 		if (rc)
 			goto err_undo;
 	}
@@ -741,8 +742,9 @@ static int map_copy_chunk(struct ioas *ioas, struct mapping *copy, const struct 
 
 err_undo:
 	list_for_each_entry_continue_reverse(domain, &ioas->domains.list, node)
-		if (!domain_unmap_now(domain, iova, nr_pages << PAGE_SHIFT))
-			note_stuck(copy);
+		stuck |= !domain_unmap_now(domain, iova, nr_pages << PAGE_SHIFT);
+	if (stuck)
+		note_stuck(copy);
 	return rc;
 }
 
@@ -1061,22 +1063,29 @@ bool mapping_end(struct ioas *ioas)
 	return true;
 }
 
+static int fill_one(struct domain *domain, struct mapping *mapping)
+{
+	struct pin_cursor cursor;
+	bool stuck = false;
+	int rc;
+
+	pin_cursor_init(&cursor, &mapping->origin->pins, mapping->from);
+	rc = domain_map_pins(domain, mapping->node.start, &cursor, nr_pages_in_tables(mapping),
+			     iommu_prot(mapping), &stuck);
+	if (stuck)
+		note_stuck(mapping);
+	return rc;
+}
+
 int mapping_fill_domain(struct ioas *ioas, struct domain *domain)
 {
 	struct iova_node *node, *failed;
 	struct domain_unmap unmap;
-	struct pin_cursor cursor;
 	int rc = 0;
 
 	lockdep_assert_held_write(&ioas->lock);
 	for (node = lowest_node(ioas); node; node = higher_node(node)) {
-		struct mapping *mapping = to_mapping(node);
-
-		pin_cursor_init(&cursor, &mapping->origin->pins, mapping->from);
-		rc = fatal_signal_pending(current) ?
-			     -EINTR :
-			     domain_map_pins(domain, node->start, &cursor,
-					     nr_pages_in_tables(mapping), iommu_prot(mapping));
+		rc = fatal_signal_pending(current) ? -EINTR : fill_one(domain, to_mapping(node));
 		if (rc)
 			break;
 	}
