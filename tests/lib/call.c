@@ -1,12 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The ioctls as functions: see call.h. Knows the ABI and nothing about devices or tests. */
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 
 #include "call.h"
 #include "test.h"
 
+static bool next_without_reply;
+
+void call_next_without_reply(bool wanted)
+{
+	next_without_reply = wanted;
+}
+
+bool call_was_without_reply(void)
+{
+	return !next_without_reply;
+}
+
+static int call_without_reply(int fd, unsigned long request, const void *argument)
+{
+	size_t size = *(const uint32_t *)argument;
+	void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int rc;
+
+	test_require(page != MAP_FAILED, "mmap: %m");
+	memcpy(page, argument, size);
+	test_require(!mprotect(page, size, PROT_READ), "mprotect: %m");
+	rc = ioctl(fd, request, page) ? -errno : 0;
+	munmap(page, size);
+	return rc;
+}
+
 int call_raw(int fd, unsigned long request, void *argument)
 {
+	if (next_without_reply && request != IOASID_GET_INFO) {
+		next_without_reply = false;
+		return call_without_reply(fd, request, argument);
+	}
 	return ioctl(fd, request, argument) ? -errno : 0;
 }
 

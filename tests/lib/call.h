@@ -45,6 +45,13 @@
 /* Any request with any argument: 0 or -errno. */
 int call_raw(int fd, unsigned long request, void *argument);
 
+/*
+ * The next call but IOASID_GET_INFO finds its argument where it can only be read; and whether there
+ * was one since.
+ */
+void call_next_without_reply(bool wanted);
+bool call_was_without_reply(void);
+
 /* "EINVAL" for EINVAL. */
 const char *call_errname(int error);
 

@@ -8,7 +8,9 @@
  * The modules are the test build (lib/faults.h).
  */
 #include <stdarg.h>
+#include <sys/ioctl.h>
 
+#include "../kmod/consumer.h"
 #include "call.h"
 #include "event.h"
 #include "faults.h"
@@ -21,6 +23,7 @@
 
 #define AT 0x10000000ull
 #define PASID 77
+#define CONSUMER "ioasidfd_consumer"
 #define SEVERAL 20 /* pages, more than fit on the stack of a call */
 #define MANY 1200 /* runs of several blocks, in several chunks */
 #define MAX_POINTS 500
@@ -34,6 +37,7 @@
  * @second: another one
  * @extra: device that was added, or MOCK_NO_DEVICE
  * @fd: what the flow opened, or -1
+ * @driver: the node of a driver that uses the in-kernel API, or -1
  * @made: what the flow was given, an IOASID or an IOVA
  */
 struct scene {
@@ -44,6 +48,7 @@ struct scene {
 	struct mock second;
 	unsigned int extra;
 	int fd;
+	int driver;
 	uint64_t made;
 };
 
@@ -56,6 +61,7 @@ struct scene {
  * @undo: the reverse; or NULL
  * @leaves_number: the address space keeps its PASID
  * @calls: of the IOMMU's driver that it makes, as bits
+ * @after_failure: instead of trying again, or NULL
  * @no_way_back: on kernels without this capability, going back may fail as well
  */
 struct flow {
@@ -66,6 +72,7 @@ struct flow {
 	void (*undo)(struct scene *scene);
 	unsigned int calls;
 	bool leaves_number;
+	void (*after_failure)(struct scene *scene);
 	uint64_t no_way_back;
 };
 
@@ -73,12 +80,15 @@ struct flow {
 
 /* Pages that are there before the modules come, and that a call pins. */
 static char *few, *several, *many;
+static int file;
 
 static void make_memory(void)
 {
 	few = mem_new(4 * PAGE);
 	several = mem_scattered(SEVERAL);
 	many = mem_scattered(MANY);
+	file = mem_file(SEVERAL * PAGE);
+	ck_assert_int_eq(pwrite(file, several, SEVERAL * PAGE, 0), SEVERAL * PAGE);
 }
 
 /* Setting the scene. */
@@ -150,6 +160,32 @@ static void filled_and_tagged(struct scene *scene)
 {
 	bound(scene);
 	ok_allow(scene->mock.fd, .ioasid = scene->id, .pasid = PASID,
+		 .flags = IOASID_ALLOW_PASID | IOASID_ALLOW_FIXED_PASID);
+}
+
+/* Two devices of a group. */
+static void bound_pair(struct scene *scene)
+{
+	filled(scene);
+	mock_open(&scene->mock, MOCK_PAIR_0);
+	mock_open(&scene->second, MOCK_PAIR_1);
+	ok_bind(scene->mock.fd, .context_fd = scene->ctx);
+	ok_bind(scene->second.fd, .context_fd = scene->ctx);
+}
+
+static void allowed_pair(struct scene *scene)
+{
+	bound_pair(scene);
+	ok_allow(scene->mock.fd, .ioasid = scene->id);
+	ok_allow(scene->second.fd, .ioasid = scene->id);
+}
+
+static void tagged_pair(struct scene *scene)
+{
+	bound_pair(scene);
+	ok_allow(scene->mock.fd, .ioasid = scene->id, .pasid = PASID,
+		 .flags = IOASID_ALLOW_PASID | IOASID_ALLOW_FIXED_PASID);
+	ok_allow(scene->second.fd, .ioasid = scene->id, .pasid = PASID,
 		 .flags = IOASID_ALLOW_PASID | IOASID_ALLOW_FIXED_PASID);
 }
 
@@ -290,15 +326,10 @@ static int map_anywhere(struct scene *scene)
 
 static int map_file(struct scene *scene)
 {
-	int rc;
-
 	if (!can_map_files(scene->ctx))
 		return 0;
-	if (scene->fd < 0)
-		scene->fd = mem_file(SEVERAL * PAGE);
-	rc = t_map_file(scene->ctx, .ioasid = scene->id, .flags = RW, .fd = scene->fd,
-			.length = SEVERAL * PAGE);
-	return rc;
+	return t_map_file(scene->ctx, .ioasid = scene->id, .flags = RW, .fd = file,
+			  .length = SEVERAL * PAGE);
 }
 
 static void unmap(struct scene *scene)
@@ -452,6 +483,64 @@ static void replace_tagged_back(struct scene *scene)
 		   .flags = IOASID_REPLACE_PASID);
 }
 
+static int replace_of(struct scene *scene, uint32_t from, uint32_t to, uint32_t flags)
+{
+	return t_replace(scene->mock.fd, .from_ioasid = from, .ioasid = to,
+			 .flags = flags | IOASID_REPLACE_GROUP,
+			 .pasid = flags & IOASID_REPLACE_PASID ? PASID : 0);
+}
+
+static int replace_pair(struct scene *scene)
+{
+	return replace_of(scene, scene->id, scene->other, 0);
+}
+
+static void replace_pair_back(struct scene *scene)
+{
+	ck_assert_int_eq(replace_of(scene, scene->other, scene->id, 0), 0);
+}
+
+static int replace_tagged_pair(struct scene *scene)
+{
+	return replace_of(scene, scene->id, scene->other, IOASID_REPLACE_PASID);
+}
+
+static void replace_tagged_pair_back(struct scene *scene)
+{
+	ck_assert_int_eq(replace_of(scene, scene->other, scene->id, IOASID_REPLACE_PASID), 0);
+}
+
+/* What was to come has no user and goes at once; what was to go stays until the last device. */
+static void free_both(struct scene *scene, uint32_t pasid, uint32_t flags)
+{
+	struct fdinfo info;
+
+	ok_free(scene->ctx, .ioasid = scene->other);
+	ok_free(scene->ctx, .ioasid = scene->id);
+	info = fdinfo_read(scene->ctx);
+	ck_assert_int_eq(fdinfo_find(&info, scene->other), -1);
+	ck_assert_int_eq(info.nr, 1);
+	ck_assert(info.ioasid[0].freed);
+	ck_assert_uint_eq(info.ioasid[0].devices, 2);
+	ok_disallow(scene->mock.fd, .ioasid = scene->id, .pasid = pasid, .flags = flags);
+	ck_assert_int_eq(fdinfo_read(scene->ctx).nr, 1);
+	ok_disallow(scene->second.fd, .ioasid = scene->id, .pasid = pasid, .flags = flags);
+	ck_assert_int_eq(fdinfo_read(scene->ctx).nr, 0);
+	ck_assert_uint_eq(mock_stats().live_domains, 0);
+	scene->id = 0;
+	scene->other = 0;
+}
+
+static void free_after_pair(struct scene *scene)
+{
+	free_both(scene, 0, 0);
+}
+
+static void free_after_tagged_pair(struct scene *scene)
+{
+	free_both(scene, PASID, IOASID_DISALLOW_PASID);
+}
+
 static int ranges(struct scene *scene)
 {
 	struct ioasid_range range[4];
@@ -546,9 +635,150 @@ static int lose_device(struct scene *scene)
 
 static int read_events(struct scene *scene)
 {
+	void *volatile nowhere = NULL;
 	struct ioasid_event event;
 
+	/* One that cannot be delivered is still there. */
+	ck_assert_int_eq(read(scene->ctx, nowhere, sizeof(event)), -1);
+	ck_assert_int_eq(errno, EFAULT);
 	ck_assert_int_eq(read(scene->ctx, &event, sizeof(event)), sizeof(event));
+	return 0;
+}
+
+/* A driver that uses the in-kernel API. */
+
+static int order(struct scene *scene, struct consumer_order order)
+{
+	int rc = ioctl(scene->driver, CONSUMER_ORDER, &order) ? -errno : 0;
+
+	scene->made = order.pasid;
+	return rc;
+}
+
+#define obeys(scene, ...) ck_assert_int_eq(order(scene, (struct consumer_order){ __VA_ARGS__ }), 0)
+
+static void with_driver(struct scene *scene)
+{
+	filled(scene);
+	pci_give_back(MOCK_NAME(0), "");
+	if (!module_loaded(CONSUMER))
+		ck_assert_int_eq(faults_insert(CONSUMER), 0);
+}
+
+static int driver_probes(struct scene *scene)
+{
+	(void)scene;
+	return pci_bind(MOCK_NAME(0), CONSUMER);
+}
+
+static void driver_leaves(struct scene *scene)
+{
+	(void)scene;
+	pci_unbind(MOCK_NAME(0));
+}
+
+static void with_context(struct scene *scene)
+{
+	with_driver(scene);
+	ck_assert_int_eq(driver_probes(scene), 0);
+	scene->driver = open("/dev/ioasidfd-consumer", O_RDWR | O_CLOEXEC);
+	ck_assert_int_ge(scene->driver, 0);
+	obeys(scene, .op = CONSUMER_CONTEXT_GET, .fd = scene->ctx);
+	mock_set_options(MOCK_OPTION_BLOCK_FAILS);
+}
+
+static void with_spaces(struct scene *scene)
+{
+	with_context(scene);
+	obeys(scene, .op = CONSUMER_IOAS_GET, .slot = 0, .ioasid = scene->id);
+	obeys(scene, .op = CONSUMER_IOAS_GET, .slot = 1, .ioasid = scene->other);
+	obeys(scene, .op = CONSUMER_BIND);
+	mock_set_options(0);
+}
+
+static void driver_allowed(struct scene *scene)
+{
+	with_spaces(scene);
+	obeys(scene, .op = CONSUMER_ALLOW, .slot = 0);
+}
+
+static void driver_tagged(struct scene *scene)
+{
+	with_spaces(scene);
+	obeys(scene, .op = CONSUMER_ALLOW, .slot = 0, .pasid = PASID,
+	      .flags = IOASID_ALLOW_PASID | IOASID_ALLOW_FIXED_PASID);
+}
+
+static int driver_gets(struct scene *scene)
+{
+	return order(scene,
+		     (struct consumer_order){ .op = CONSUMER_IOAS_GET, .ioasid = scene->id });
+}
+
+static void driver_puts(struct scene *scene)
+{
+	obeys(scene, .op = CONSUMER_IOAS_PUT);
+}
+
+static int driver_binds(struct scene *scene)
+{
+	return order(scene, (struct consumer_order){ .op = CONSUMER_BIND });
+}
+
+static void driver_unbinds(struct scene *scene)
+{
+	obeys(scene, .op = CONSUMER_UNBIND);
+}
+
+static int driver_allows(struct scene *scene)
+{
+	return order(scene, (struct consumer_order){ .op = CONSUMER_ALLOW });
+}
+
+static void driver_disallows(struct scene *scene)
+{
+	obeys(scene, .op = CONSUMER_DISALLOW);
+}
+
+static int driver_tags(struct scene *scene)
+{
+	return order(scene,
+		     (struct consumer_order){ .op = CONSUMER_ALLOW, .flags = IOASID_ALLOW_PASID });
+}
+
+static void driver_untags(struct scene *scene)
+{
+	obeys(scene, .op = CONSUMER_DISALLOW, .flags = IOASID_DISALLOW_PASID, .pasid = scene->made);
+}
+
+static int driver_replaces(struct scene *scene)
+{
+	return order(scene, (struct consumer_order){ .op = CONSUMER_REPLACE, .other = 1 });
+}
+
+static void driver_replaces_back(struct scene *scene)
+{
+	obeys(scene, .op = CONSUMER_REPLACE, .slot = 1);
+}
+
+static int driver_replaces_tagged(struct scene *scene)
+{
+	return order(scene, (struct consumer_order){ .op = CONSUMER_REPLACE,
+						     .other = 1,
+						     .pasid = PASID,
+						     .flags = IOASID_REPLACE_PASID });
+}
+
+static void driver_replaces_tagged_back(struct scene *scene)
+{
+	obeys(scene, .op = CONSUMER_REPLACE, .slot = 1, .pasid = PASID,
+	      .flags = IOASID_REPLACE_PASID);
+}
+
+static int driver_lets_go(struct scene *scene)
+{
+	driver_disallows(scene);
+	driver_unbinds(scene);
 	return 0;
 }
 
@@ -680,6 +910,15 @@ static const struct flow of_devices[] = {
 	  .no_way_back = IOASID_CAP_REPLACE_RID },
 	{ "replace PASID", true, filled_and_tagged, replace_tagged, replace_tagged_back,
 	  .calls = PASID_CALLS, .no_way_back = IOASID_CAP_REPLACE_PASID },
+	{ "replace group", false, allowed_pair, replace_pair, replace_pair_back, .calls = RID_CALLS,
+	  .no_way_back = IOASID_CAP_REPLACE_RID },
+	{ "replace group, then free", false, allowed_pair, replace_pair, NULL, .calls = RID_CALLS,
+	  .no_way_back = IOASID_CAP_REPLACE_RID, .after_failure = free_after_pair },
+	{ "replace PASID of group", true, tagged_pair, replace_tagged_pair,
+	  replace_tagged_pair_back, .calls = PASID_CALLS, .no_way_back = IOASID_CAP_REPLACE_PASID },
+	{ "replace PASID of group, then free", true, tagged_pair, replace_tagged_pair, NULL,
+	  .calls = PASID_CALLS, .no_way_back = IOASID_CAP_REPLACE_PASID,
+	  .after_failure = free_after_tagged_pair },
 	{ "join a group", true, filled_and_tagged, join, leave, .calls = CALL(SET_PASID) },
 	{ "ranges", false, spaces, ranges, NULL, .calls = 0 },
 	{ "owner", false, device, get_owner, NULL, .calls = 0 },
@@ -691,6 +930,22 @@ static const struct flow of_modules[] = {
 	{ "load stub", false, without_stub, load_stub, .undo = NULL },
 	{ "probe platform", false, without_driver, probe_platform, leave_driver, .calls = 0 },
 	{ "probe PCI", false, without_driver, probe_pci, leave_driver, .calls = 0 },
+};
+
+static const struct flow of_drivers[] = {
+	{ "driver's probe", false, with_driver, driver_probes, driver_leaves, .calls = 0 },
+	{ "driver's bind", false, with_context, driver_binds, driver_unbinds,
+	  .calls = CALL(ATTACH) },
+	{ "driver's lookup", false, with_context, driver_gets, driver_puts, .calls = 0 },
+	{ "driver's allow", false, with_spaces, driver_allows, driver_disallows,
+	  .calls = RID_CALLS },
+	{ "driver's allow PASID", true, with_spaces, driver_tags, driver_untags,
+	  .calls = PASID_CALLS, .leaves_number = true },
+	{ "driver's replace", false, driver_allowed, driver_replaces, driver_replaces_back,
+	  .calls = RID_CALLS, .no_way_back = IOASID_CAP_REPLACE_RID },
+	{ "driver's replace PASID", true, driver_tagged, driver_replaces_tagged,
+	  driver_replaces_tagged_back, .calls = PASID_CALLS,
+	  .no_way_back = IOASID_CAP_REPLACE_PASID },
 };
 
 /* What gives something up. */
@@ -708,6 +963,7 @@ static const struct flow ends[] = {
 	{ "close context", false, filled_and_allowed, .act = close_context },
 	{ "close device", false, filled_and_allowed, .act = close_device },
 	{ "lose device", false, filled_and_allowed, .act = lose_device },
+	{ "driver lets go", false, driver_allowed, .act = driver_lets_go },
 };
 
 /* A group of flows goes on after one that failed, and libcheck tells of one failure only. */
@@ -847,16 +1103,26 @@ static void take(struct picture *picture, const struct scene *scene)
  * struct fault - what fails
  * @call: of the IOMMU's driver, or -1 for what the modules ask the kernel for
  * @all: and all that come after it
+ * @reply: writing the reply, instead of any call
  */
 struct fault {
 	int call;
 	bool all;
+	bool reply;
 };
 
 static uint64_t injected_before;
 
+/* Those that cannot be written, 0 or 1. */
+static unsigned int replies;
+
 static void arm(const struct fault *fault, unsigned int nth)
 {
+	if (fault->reply) {
+		call_next_without_reply(nth == 1);
+		replies = nth == 1;
+		return;
+	}
 	if (fault->call < 0) {
 		faults_arm(nth, fault->all);
 		return;
@@ -867,6 +1133,11 @@ static void arm(const struct fault *fault, unsigned int nth)
 
 static unsigned int disarm(const struct fault *fault)
 {
+	if (fault->reply) {
+		replies = replies && call_was_without_reply();
+		call_next_without_reply(false);
+		return replies;
+	}
 	if (fault->call < 0)
 		return faults_disarm();
 	mock_inject((struct mock_inject){ .call = fault->call });
@@ -876,6 +1147,8 @@ static unsigned int disarm(const struct fault *fault)
 /* Kernels before 6.11 do not say why there is no domain; the one for PASIDs never says why. */
 static bool is_right(const struct fault *fault, int rc)
 {
+	if (fault->reply)
+		return rc == -EFAULT;
 	if (fault->call >= 0)
 		return rc == -EIO || (fault->call == MOCK_CALL_ALLOC && rc == -ENOMEM);
 	return rc == -ENOMEM;
@@ -885,6 +1158,10 @@ static const char *where(const struct flow *flow, const struct fault *fault, uns
 {
 	static char text[300];
 
+	if (fault->reply) {
+		snprintf(text, sizeof(text), "%s: the reply", flow->name);
+		return text;
+	}
 	snprintf(text, sizeof(text), "%s: %s %d of the IOMMU, %s%s (%u)", flow->name,
 		 fault->call < 0 ? "no call" : "call", fault->call,
 		 fault->call < 0 ? faults_last() : "", fault->all ? " and all after" : "", nth);
@@ -896,6 +1173,7 @@ static void begin(struct scene *scene, const struct flow *flow)
 	*scene = (struct scene){
 		.ctx = -1,
 		.fd = -1,
+		.driver = -1,
 		.extra = MOCK_NO_DEVICE,
 		.mock.fd = -1,
 		.mock.node = -1,
@@ -915,6 +1193,12 @@ static void end(struct scene *scene)
 		close(scene->ctx);
 	if (scene->extra != MOCK_NO_DEVICE)
 		mock_remove(scene->extra);
+	if (scene->driver >= 0)
+		close(scene->driver);
+	if (pci_driven_by(MOCK_NAME(0), CONSUMER))
+		driver_leaves(scene);
+	if (!pci_present(MOCK_NAME(0)))
+		mock_add((struct mock_add_device){ .sibling = MOCK_NO_DEVICE, .pasid_bits = 16 });
 	mock_set_options(0);
 	load_what_is_missing();
 }
@@ -935,6 +1219,10 @@ static void recover(const struct flow *flow, struct scene *scene, const struct p
 	int rc;
 
 	expect_same(before, scene, text);
+	if (flow->after_failure) {
+		flow->after_failure(scene);
+		return;
+	}
 	rc = flow->act(scene);
 	expect(!rc, "%s: again: %s", text, call_errname(-rc));
 }
@@ -959,6 +1247,7 @@ static bool fail_nth(const struct flow *flow, const struct fault *fault, unsigne
 	failed = disarm(fault);
 	text = where(flow, fault, nth);
 	expect(!rc || failed, "%s: nothing failed: %s", text, call_errname(-rc));
+	expect(rc || !failed || !fault->reply, "%s: nobody noticed", text);
 	expect(!rc || is_right(fault, rc), "%s: %s", text, call_errname(-rc));
 	if (rc)
 		recover(flow, &scene, &before, text);
@@ -1020,7 +1309,7 @@ static void sweep_flow(const void *arg)
 {
 	const struct flow *flow = arg;
 	struct fault fault = { .call = -1 };
-	unsigned int points, survived = 0, calls = 0;
+	unsigned int points, survived = 0, calls = 0, unwritten;
 
 	if (!is_possible(flow))
 		return;
@@ -1034,8 +1323,30 @@ static void sweep_flow(const void *arg)
 	for (fault.call = 0; fault.call < MOCK_NUM_INJECTABLE; fault.call++)
 		if (flow->calls & 1u << fault.call)
 			calls += sweep(flow, &fault, &survived);
-	printf("# faults: %s: %u points, %u calls of the IOMMU; survived %u\n", flow->name, points,
-	       calls, survived);
+	fault.reply = true;
+	unwritten = sweep(flow, &fault, &survived);
+	printf("# faults: %s: %u points, %u calls of the IOMMU, %u replies; survived %u\n",
+	       flow->name, points, calls, unwritten, survived);
+}
+
+/* What has a reply has done nothing if that cannot be written, and what has none does not care. */
+static void give_up_without_reply(const struct flow *flow)
+{
+	static struct picture before;
+	struct scene scene;
+	int rc;
+
+	begin(&scene, flow);
+	take(&before, &scene);
+	call_next_without_reply(true);
+	rc = flow->act(&scene);
+	call_next_without_reply(false);
+	expect(!rc || rc == -EFAULT, "%s: the reply: %s", flow->name, call_errname(-rc));
+	if (rc) {
+		expect_same(&before, &scene, flow->name);
+		expect(!flow->act(&scene), "%s: the reply: again", flow->name);
+	}
+	end(&scene);
 }
 
 static void give_up(const void *arg)
@@ -1047,6 +1358,7 @@ static void give_up(const void *arg)
 	if (!is_possible(flow))
 		return;
 	make_memory();
+	give_up_without_reply(flow);
 	begin(&scene, flow);
 	faults_arm(1, true);
 	rc = flow->act(&scene);
@@ -1071,7 +1383,7 @@ static const struct group {
 } groups[] = {
 	GROUP("contexts", sweep_flow, of_contexts), GROUP("maps", sweep_flow, of_maps),
 	GROUP("devices", sweep_flow, of_devices),   GROUP("modules", sweep_flow, of_modules),
-	GROUP("giving up", give_up, ends),
+	GROUP("drivers", sweep_flow, of_drivers),   GROUP("giving up", give_up, ends),
 };
 
 IOASID_TEST(faults, sweep, .needs = "mock", .timeout = 300, TEST_ROWS(groups))
