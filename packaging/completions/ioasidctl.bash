@@ -1,22 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# Completion of ioasidctl for bash.
+# Completion of ioasidctl for bash. Devices and processes are those below --sysroot, if that is given.
 
 _ioasidctl_devices()
 {
 	local path
 
-	for path in /sys/bus/pci/devices/* /sys/bus/platform/drivers/ioasidfd_stub_platform/*/; do
-		[ -e "$path" ] || continue
-		path=${path%/}
-		case $1 in
-		unbind)
-			case $(readlink "$path/driver") in
-			*/ioasidfd_stub_*) echo "${path##*/}" ;;
-			esac
-			;;
-		*) echo "${path##*/}" ;;
-		esac
+	for path in "$1"/sys/bus/pci/devices/* "$1"/sys/bus/platform/drivers/ioasidfd_stub_platform/*.*; do
+		[ -e "$path" ] && echo "${path##*/}"
+	done
+}
+
+# Those that the stub drivers have.
+_ioasidctl_bound()
+{
+	local path
+
+	for path in "$1"/sys/bus/pci/drivers/ioasidfd_stub_pci/*:*:*.* \
+		"$1"/sys/bus/platform/drivers/ioasidfd_stub_platform/*.*; do
+		[ -e "$path" ] && echo "${path##*/}"
 	done
 }
 
@@ -25,44 +27,47 @@ _ioasidctl_processes()
 {
 	local file
 
-	for file in /proc/[0-9]*/fd/*; do
+	for file in "$1"/proc/[0-9]*/fd/*; do
 		[ "$(readlink "$file")" = /dev/ioasid ] || continue
-		file=${file#/proc/}
+		file=${file#"$1"/proc/}
 		echo "${file%%/*}"
 	done 2>/dev/null | sort -un
 }
 
 _ioasidctl()
 {
-	local commands="status list tree bind unbind watch explain map-dump"
-	local options="--json --sysroot --help --version"
-	local current=${COMP_WORDS[COMP_CWORD]} command='' words='' i
+	local commands="status list tree bind unbind watch explain map-dump" common="--json --sysroot"
+	local line=${COMP_LINE:0:COMP_POINT} current previous='' command='' root='' words before i
 
-	# readline splits words at colons, which device names have two of.
-	if declare -F _get_comp_words_by_ref >/dev/null; then
-		_get_comp_words_by_ref -n : -c current
-	fi
-	for ((i = 1; i < COMP_CWORD; i++)); do
+	# readline takes colons for the ends of words, which device names have two of.
+	read -ra before <<<"${line% *}"
+	current=${line##*[[:space:]]}
+	for ((i = 1; i < ${#before[@]}; i++)); do
+		previous=${before[i]}
+		case ${before[i - 1]} in
+		--sysroot) root=$previous && continue ;;
+		esac
 		case " $commands " in
-		*" ${COMP_WORDS[i]} "*) command=${COMP_WORDS[i]} && break ;;
+		*" $previous "*) [ -n "$command" ] || command=$previous ;;
 		esac
 	done
-	if [ "${COMP_WORDS[COMP_CWORD - 1]}" = --sysroot ]; then
+	if [ "$previous" = --sysroot ]; then
 		mapfile -t COMPREPLY < <(compgen -d -- "$current")
 		return
 	fi
 	case $command in
-	'') words="$commands $options" ;;
-	bind | unbind) words="--force --json $(_ioasidctl_devices "$command")" ;;
-	explain) words="--json $(_ioasidctl_devices explain)" ;;
-	watch) words="--count --interval --json" ;;
-	map-dump) words="--ioasid --json $(_ioasidctl_processes)" ;;
-	*) words=--json ;;
+	'') words="$commands $common --help --version" ;;
+	bind) words="--force $common $(_ioasidctl_devices "$root")" ;;
+	unbind) words="--force $common $(_ioasidctl_bound "$root")" ;;
+	explain) words="$common $(_ioasidctl_devices "$root")" ;;
+	watch) words="--count --interval $common" ;;
+	map-dump) words="--ioasid $common $(_ioasidctl_processes "$root")" ;;
+	*) words=$common ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
-	if declare -F __ltrim_colon_completions >/dev/null; then
-		__ltrim_colon_completions "$current"
-	fi
+	case $COMP_WORDBREAKS in
+	*:*) COMPREPLY=("${COMPREPLY[@]#"${current%"${current##*:}"}"}") ;;
+	esac
 }
 
 complete -F _ioasidctl ioasidctl
