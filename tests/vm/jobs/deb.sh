@@ -1,13 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # Guest job: what the Debian packages installed, at work. udev runs with the rules of ioasid-tools; the modules are loaded
-# as at boot; a user who is in the group ioasid, and nothing else, drives an NVMe disk within RLIMIT_MEMLOCK; another
-# user may not. Then everything is unloaded, and the job check follows, with the tests that T= names.
+# as at boot; ioasidctl shows everything, gives an NVMe disk to the stub driver, and back; a user who is in the group
+# ioasid, and nothing else, drives it within RLIMIT_MEMLOCK; another user may not. Then everything is unloaded, and the
+# job check follows, with the tests that T= names.
 
 count=0
-disk=0000:00:07.0
-pci=/sys/bus/pci
 examples=/usr/share/doc/ioasid-tools/examples/examples.rules
+
+# shellcheck source=deb-ctl.sh
+. /jobs/deb-ctl.sh
 
 # test NAME COMMAND...
 run_test()
@@ -45,19 +47,10 @@ expect_access()
 	[ "$found" = "$2" ] || { echo "$1: $found"; return 1; }
 }
 
-give_disk()
-{
-	echo ioasidfd_stub_pci >$pci/devices/$disk/driver_override
-	echo $disk >$pci/devices/$disk/driver/unbind
-	echo $disk >$pci/drivers_probe
-	udevadm settle
-	[ -c /dev/ioasid-dev/$disk ]
-}
-
 # The shipped rules give nobody a device; an example that was copied does.
 disk_is_roots()
 {
-	give_disk && expect_access /dev/ioasid-dev/$disk "root 600"
+	ctl_bind && expect_access /dev/ioasid-dev/$disk "root 600"
 }
 
 disk_by_example()
@@ -76,10 +69,10 @@ add_users()
 	grep '^ioasid:.*:operator$' /etc/group
 }
 
-# as USER LIMIT-IN-KIB: the NVMe client.
+# nvme_as USER LIMIT-IN-KIB [BLOCKS]: the NVMe client.
 nvme_as()
 {
-	su -s /bin/sh "$1" -c "ulimit -l $2 && exec nvme --device $disk --blocks 512 --write" 2>&1
+	su -s /bin/sh "$1" -c "ulimit -l $2 && exec nvme --device $disk --blocks ${3:-512} --write" 2>&1
 }
 
 operator_drives_disk()
@@ -101,15 +94,6 @@ stranger_is_refused()
 	case $text in *"open /dev/ioasid: Permission denied"*) ;; *) return 1 ;; esac
 }
 
-give_back()
-{
-	echo >$pci/devices/$disk/driver_override
-	echo $disk >$pci/drivers/ioasidfd_stub_pci/unbind
-	echo $disk >$pci/drivers_probe
-	udevadm settle
-	[ -b /dev/nvme0n1 ]
-}
-
 unload()
 {
 	modprobe -r ioasidfd_stub
@@ -120,13 +104,22 @@ unload()
 run_test udev start_udev
 run_test load load
 run_test group expect_access /dev/ioasid "ioasid 660"
+run_test ctl-status status
+run_test ctl-tables tables
+run_test ctl-explain-driver explains 7 action
+run_test ctl-watch start_watching
 run_test disk-is-roots disk_is_roots
+run_test ctl-tables-bound tables
+run_test ctl-explain explains 0 usable
 run_test disk-by-example disk_by_example
 run_test users add_users
 run_test operator-drives-disk operator_drives_disk
 run_test memlock memlock_holds
 run_test stranger stranger_is_refused
-run_test give-back give_back
+run_test operator-looks operator_looks
+run_test operator-may-not operator_may_not
+run_test ctl-client ctl_shows_client
+run_test ctl-unbind ctl_unbind
 run_test unload unload
 udevadm control --exit
 
