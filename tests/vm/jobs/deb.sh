@@ -101,6 +101,21 @@ unload()
 	[ ! -e /dev/ioasid ] && ! grep -q '^ioasidfd ' /proc/modules
 }
 
+# document NAME: the commands of a block of the README.
+document()
+{
+	awk -v mark="<!-- run: deb-vm/$1 -->" '$0 == mark { on = 1; next } on && /^```$/ { exit } on && !/^```/' \
+		/doc/README.md >/tmp/documented.sh
+	[ -s /tmp/documented.sh ] || return 1
+	# shellcheck disable=SC1091,SC2317
+	(sudo() { "$@"; }; set -eux; . /tmp/documented.sh)
+}
+
+load_as_documented()
+{
+	document modprobe && udevadm settle && [ -c /dev/ioasid ] && status
+}
+
 run_test udev start_udev
 run_test load load
 run_test group expect_access /dev/ioasid "ioasid 660"
@@ -121,6 +136,8 @@ run_test operator-may-not operator_may_not
 run_test ctl-client ctl_shows_client
 run_test ctl-unbind ctl_unbind
 run_test unload unload
+run_test load-as-documented load_as_documented
+run_test unload-again unload
 udevadm control --exit
 
 sh /jobs/check.sh | awk -v count="$count" '/^1\.\./ { $0 = "1.." substr($0, 4) + count } { print; fflush() }'
