@@ -7,7 +7,7 @@ PREFIX ?= /usr/local
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
 # The scripts below take these from the environment.
-export K P T V FULL RECORD TIME SEED REPLAY TIMES KEEP DISTILL VM_TIMEOUT VM_PARALLEL VM_ACCEL
+export K P T V FULL RECORD TIME SEED REPLAY TIMES KEEP DISTILL VM_TIMEOUT VM_PARALLEL VM_ACCEL MAINTAINER
 
 .DEFAULT_GOAL := modules
 .PHONY: modules tools install-tools tests unit lint format
@@ -72,7 +72,7 @@ reference: ## rewrite packaging/doc/reference.md from the header
 	@packaging/doc/make-reference include/uapi/linux/ioasidfd.h >build/reference.md
 	@mv build/reference.md packaging/doc/reference.md
 
-deb: deps ## build the Debian packages, in build/deb
+deb: deps ## build the Debian packages, in build/deb; MAINTAINER="NAME <ADDRESS>"
 	@packaging/build-deb
 
 check-deb: deps ## install, upgrade and remove them in trees of Debian 12 and 13, and try them in VMs
