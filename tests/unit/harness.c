@@ -4,16 +4,28 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #define UNIT_TIMEOUT_S 15
 
+/* T=unit/NAME asks for one test. */
+static bool unit_is_wanted(const char *name)
+{
+	const char *only = getenv("T");
+
+	return !only || strncmp(only, "unit/", 5) || !strcmp(only + 5, name);
+}
+
 void unit_add_named(Suite *suite, const char *name, const TTest *test)
 {
 	/* A result knows the name of its test case, not of its test. */
-	TCase *tcase = tcase_create(name);
+	TCase *tcase;
 
+	if (!unit_is_wanted(name))
+		return;
+	tcase = tcase_create(name);
 	tcase_set_timeout(tcase, UNIT_TIMEOUT_S);
 	_tcase_add_test(tcase, test, 0, 0, 0, 1);
 	suite_add_tcase(suite, tcase);
