@@ -615,12 +615,12 @@ copy_until_killed(const struct rig *rig, uint32_t from, uint64_t pages, volatile
 IOASID_TEST(copy, killed, .needs = NEEDS_BIND)
 {
 	enum {
-		NR = 16384,
 		ROUNDS = 200
 	};
+	const unsigned int nr = rounds(16384);
 	volatile struct progress *p =
 		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	char *memory = mem_scattered(NR);
+	char *memory = mem_scattered(nr);
 	unsigned int i, undone = 0;
 	struct rig rig;
 	uint64_t before, left;
@@ -631,14 +631,14 @@ IOASID_TEST(copy, killed, .needs = NEEDS_BIND)
 	rig_open(&rig, EDU);
 	other = ioasid_new(rig.ctx);
 	ok_map(rig.ctx, .ioasid = other, .flags = RW | FIXED, .user_va = va(memory),
-	       .length = NR * PAGE, .iova = AT);
+	       .length = nr * PAGE, .iova = AT);
 	edu_fill(&rig.edu);
 	before = ok_info(rig.ctx).out_mapped_bytes;
 	for (i = 0; i < ROUNDS && undone < 3; i++) {
 		p->begun = p->done = 0;
 		pid = child_fork();
 		if (!pid)
-			copy_until_killed(&rig, other, NR, p);
+			copy_until_killed(&rig, other, nr, p);
 		while (!p->begun)
 			usleep(1000);
 		chance_delay(50000);
@@ -647,14 +647,14 @@ IOASID_TEST(copy, killed, .needs = NEEDS_BIND)
 		left = ok_info(rig.ctx).out_mapped_bytes - before;
 		if (left)
 			ck_assert_uint_eq(ok_unmap(rig.ctx, .ioasid = rig.ioasid, .iova = TO,
-						   .length = NR * PAGE)
+						   .length = nr * PAGE)
 						  .out_unmapped_bytes,
 					  left);
 		ck_assert(!edu_stores(&rig.edu, TO, memory));
 		undone += p->begun > p->done && !left;
 	}
 	ck_assert_msg(undone == 3, "of %u, only %u were killed in the middle", ROUNDS, undone);
-	ck_assert_int_eq(pins_settled(NR + 1), NR + 1);
+	ck_assert_int_eq(pins_settled(nr + 1), nr + 1);
 }
 
 /* The process that mapped and copied is gone, with its memory; the pages are not. */
