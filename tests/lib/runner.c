@@ -20,6 +20,7 @@
 #define DEFAULT_TIMEOUT 60
 #define BRIEFER 4 /* times: other VMs do it to the full */
 #define SLOWER 8 /* times, at least, is a kernel with sanitizers */
+#define PATIENT 4 /* times: what cannot be done less often takes longer there */
 
 extern const struct ioasid_test *const __start_ioasid_tests[];
 extern const struct ioasid_test *const __stop_ioasid_tests[];
@@ -144,6 +145,13 @@ static void __attribute__((noreturn)) fail_in_check(const char *file, int line, 
 	_ck_assert_failed(file, line, "Failed", "%s", message);
 }
 
+static double seconds_for(const struct ioasid_test *test)
+{
+	unsigned int seconds = test->timeout ? test->timeout : DEFAULT_TIMEOUT;
+
+	return word_met("slow") ? PATIENT * seconds : seconds;
+}
+
 /* Runs one test; true if it passed, otherwise @why says what happened. */
 static bool run_check(const struct ioasid_test *test, int row, char *why, size_t size)
 {
@@ -153,7 +161,7 @@ static bool run_check(const struct ioasid_test *test, int row, char *why, size_t
 	TestResult **results;
 	bool passed;
 
-	tcase_set_timeout(tcase, test->timeout ? test->timeout : DEFAULT_TIMEOUT);
+	tcase_set_timeout(tcase, seconds_for(test));
 	tcase_add_loop_test(tcase, test->check, row, row + 1);
 	suite_add_tcase(suite, tcase);
 	srunner_set_fork_status(runner, getenv("CK_FORK") ? CK_FORK_GETENV : CK_FORK);

@@ -12,6 +12,7 @@
 
 #include "../kmod/consumer.h"
 #include "call.h"
+#include "chance.h"
 #include "event.h"
 #include "faults.h"
 #include "memory.h"
