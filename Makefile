@@ -12,7 +12,7 @@ export K P T V FULL RECORD TIME SEED REPLAY TIMES KEEP DISTILL VM_TIMEOUT VM_PAR
 .DEFAULT_GOAL := modules
 .PHONY: modules tools install-tools tests unit lint format
 .PHONY: check check-matrix check-debug check-dkms check-deb fuzz coverage
-.PHONY: reference deb demo bench vm deps clean help
+.PHONY: reference deb demo bench vm deps fill-cache clean help
 
 modules: ## build the modules for the running kernel, or KDIR=
 	@tests/vm/build-modules KDIR=$(KDIR)
@@ -83,6 +83,10 @@ tests: deps ## build the programs that run in the guest
 
 deps: ## install the packages that all this needs (Debian 12)
 	@packaging/install-deps
+
+fill-cache: deps ## fetch and build, beforehand, the kernels and the Debian 13 of the targets above
+	@packaging/install-deps --debug
+	@tests/vm/fill-cache
 
 clean: ## remove build/
 	rm -rf build

@@ -171,8 +171,8 @@ profile_names()
 # Sets KERNELS MATRIX_KERNELS DEBUG_KERNELS QEMU_TREE QEMU_ARGS KERNEL_ARGS FEATURES FIRST_MODULE MODULE_ARGS from profile
 # $1: KERNELS are those that `make check` runs it on, MATRIX_KERNELS those that `make check-matrix` adds, DEBUG_KERNELS
 # those of `make check-debug`. Where its features depend on the kernel, KERNEL, which is $2, tells it. On a kernel with
-# sanitizers, their name and "slow" are features. What is done over and over is done to the full on vtd-sm and mock, and is
-# "brief" elsewhere, unless FULL is set.
+# sanitizers, their name and "slow" are features. What is done over and over is done to the full on mock, and on vtd-sm of
+# the newest kernel that `make check` has, and is "brief" elsewhere, unless FULL is set.
 load_profile()
 {
 	local KERNEL=${2-} is_brief
@@ -183,8 +183,7 @@ load_profile()
 	. "$vm_dir/profiles/$1"
 	[ -z "$KERNEL" ] || [ -z "$(kernel_kind "$KERNEL")" ] || FEATURES="$FEATURES slow $(kernel_kind "$KERNEL")"
 	case $1/$KERNEL in
-	*/6.12-trixie) is_brief=yes ;;
-	vtd-sm/* | mock/*) is_brief= ;;
+	mock/* | vtd-sm/6.12 | vtd-sm/6.12-debug | vtd-sm/6.12-kcsan) is_brief= ;;
 	*) is_brief=yes ;;
 	esac
 	[ -z "$is_brief" ] || [ -n "${FULL-}" ] || FEATURES="$FEATURES brief"
