@@ -1334,6 +1334,7 @@ static void sweep_flow(const void *arg)
 		if (flow->calls & 1u << fault.call)
 			calls += sweep(flow, &fault, &survived);
 	fault.reply = true;
+	fault.first = fault.step = 1;
 	unwritten = sweep(flow, &fault, &survived);
 	printf("# faults: %s: %u points, %u calls of the IOMMU, %u replies; survived %u\n",
 	       flow->name, points, calls, unwritten, survived);
