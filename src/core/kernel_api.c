@@ -52,19 +52,20 @@ EXPORT_SYMBOL_GPL(ioasidfd_device_unbind);
 int ioasidfd_device_allow(struct ioasidfd_device_file *file, struct ioas *ioas, u32 flags,
 			  u32 *pasid)
 {
+	const u32 fixed = IOASID_ALLOW_PASID | IOASID_ALLOW_FIXED_PASID;
+	const u32 wanted = (flags & fixed) == fixed ? *pasid : 0;
 	const struct ioas_name name = { .ioas = ioas };
 	struct device_allowing allowing;
-	int rc = device_check_allow(flags, flags & IOASID_ALLOW_FIXED_PASID ? *pasid : 0);
+	int rc = device_check_allow(flags, wanted);
 
 	if (rc)
 		return rc;
-	rc = device_allow_begin(file, &name, flags, flags & IOASID_ALLOW_FIXED_PASID ? *pasid : 0,
-				&allowing);
+	rc = device_allow_begin(file, &name, flags, wanted, &allowing);
 	if (rc)
 		return rc;
-	if (allowing.allowance.pasid)
-		*pasid = allowing.allowance.pasid->number;
 	rc = device_allow_commit(file, &allowing);
+	if (!rc && allowing.allowance.pasid)
+		*pasid = allowing.allowance.pasid->number;
 	device_allow_end(&allowing, rc);
 	return rc;
 }

@@ -130,6 +130,8 @@ IOASID_TEST(driver_api, uses, .needs = "mock")
 		ck_assert(mock_writes(&tagged, AT, scene.page[1]));
 		obeys(&scene, .op = CONSUMER_ALLOW, .slot = 0, .pasid = 500,
 		      .flags = IOASID_ALLOW_PASID | IOASID_ALLOW_FIXED_PASID);
+		refuses(EINVAL, &scene, .op = CONSUMER_ALLOW, .slot = 0, .pasid = 501,
+			.flags = IOASID_ALLOW_FIXED_PASID);
 		refuses(EINVAL, &scene, .op = CONSUMER_ALLOW, .slot = 0, .pasid = 1 << 20,
 			.flags = IOASID_ALLOW_PASID | IOASID_ALLOW_FIXED_PASID);
 		obeys(&scene, .op = CONSUMER_DISALLOW, .slot = 1, .pasid = tagged.pasid,

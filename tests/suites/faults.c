@@ -746,8 +746,11 @@ static void driver_disallows(struct scene *scene)
 
 static int driver_tags(struct scene *scene)
 {
-	return order(scene,
-		     (struct consumer_order){ .op = CONSUMER_ALLOW, .flags = IOASID_ALLOW_PASID });
+	const struct consumer_order tag = { .op = CONSUMER_ALLOW, .flags = IOASID_ALLOW_PASID };
+	int rc = order(scene, tag);
+
+	ck_assert_int_eq(!rc, !!scene->made);
+	return rc;
 }
 
 static void driver_untags(struct scene *scene)
