@@ -291,7 +291,8 @@ static int read_pasid(struct scene *scene, uint32_t wanted)
 	int index = fdinfo_find(&info, scene->id);
 
 	if (index >= 0 && info.ioasid[index].pasid != wanted)
-		printf("# windows: PASID %u instead of %u\n", info.ioasid[index].pasid, wanted);
+		fprintf(stderr, "windows: PASID %u instead of %u\n", info.ioasid[index].pasid,
+			wanted);
 	return index < 0 || info.ioasid[index].pasid == wanted ? 0 : -ESTALE;
 }
 
