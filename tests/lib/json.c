@@ -121,6 +121,7 @@ static struct json *parse_members(enum json_type type, char end)
 			expect(':');
 		}
 		for (other = value->child; key && other; other = other->next)
+			/* In an object all have one. NOLINTNEXTLINE(*NonNullParamChecker) */
 			if (!strcmp(key, other->key))
 				wrong_here("a key twice");
 		*tail = parse_value();

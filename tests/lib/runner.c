@@ -365,10 +365,12 @@ static const struct ioasid_test **all_tests(size_t *nr)
 
 	/* cppcheck-suppress comparePointers ; the linker puts both around one array */
 	*nr = __stop_ioasid_tests - __start_ioasid_tests;
+	/* Pointers are what is sorted. NOLINTBEGIN(bugprone-sizeof-expression) */
 	tests = malloc(*nr * sizeof(*tests));
 	test_require(tests, "no memory");
 	memcpy(tests, __start_ioasid_tests, *nr * sizeof(*tests));
 	qsort(tests, *nr, sizeof(*tests), in_source_order);
+	/* NOLINTEND(bugprone-sizeof-expression) */
 	return tests;
 }
 
