@@ -15,6 +15,7 @@
 #include "edu.h"
 #include "memory.h"
 #include "mock.h"
+#include "module.h"
 #include "ordinary.h"
 #include "process.h"
 #include "sysfs.h"
@@ -588,6 +589,35 @@ IOASID_TEST(ctl, bind_console)
 	root = fake_console("tty0 ttyS9\n");
 	ctl_fails(CTL_PROTECTED, "console", EBUSY, "is the console: tty0",
 		  "--sysroot %s bind 0000:00:01.0", root);
+}
+
+/* Nobody in this machine gives devices to drivers. */
+IOASID_TEST(ctl, bind_driver_refused)
+{
+	const char *root = fake_machine();
+
+	fake_pci("0000:00:00.0", 0x00ff00, 0, "");
+	fake_file("/sys/bus/pci/drivers/" STUB_DRIVER "/x", "");
+	fake_file("/sys/bus/pci/drivers_probe", "");
+	ctl_fails(CTL_ERROR, "driver-refused", ENODEV, "driver " STUB_DRIVER " did not take it",
+		  "--sysroot %s bind 0000:00:00.0", root);
+}
+
+/* The driver that a device had is not there any more, which loading it mends. */
+IOASID_TEST(ctl, unbind_driver_is_gone, .needs = "iommu nvme")
+{
+	const struct json *answer;
+
+	ck_assert_int_eq(ctl_run("bind " NVME)->status, CTL_OK);
+	ck_assert_int_eq(module_delete("nvme"), 0);
+	answer = ctl_json(CTL_ERROR, "unbind " NVME);
+	ck_assert_str_eq(json_text(answer, "error.kind"), "driver-refused");
+	test_require(strstr(json_text(answer, "error.remedy"), "modprobe nvme"), "%s",
+		     json_text(answer, "error.remedy"));
+	ck_assert(!*pci_driver(NVME));
+	ck_assert_int_eq(module_load("nvme"), 0);
+	ck_assert(pci_driven_by(NVME, "nvme"));
+	disk_works();
 }
 
 IOASID_TEST(ctl, bind_bridge, .needs = "iommu")
