@@ -46,9 +46,9 @@ static void expect_success(const char *format, ...)
 /* Blocks of shell that say they are for here, in one shell. */
 static void run_document(const char *path)
 {
-	expect_success("awk '/^<!-- run: vm/ { on = 1 } /^```$/ { on = 0 } on && !/^(```|<)/' %s"
-		       " >" SCRIPT,
-		       path);
+	expect_success(
+		"awk '/^<!-- run: vm/ { on = 1 } /^```$/ { on = 0 } on && !/^(```|<)/' %s >%s",
+		path, SCRIPT);
 	ck_assert(!setenv("IOASIDFD_SHELL", shell, 1));
 	expect_success("sh -euxc \"$IOASIDFD_SHELL\" >" OUTPUT " 2>&1");
 }
