@@ -69,7 +69,7 @@ static bool word_met(const char *word)
 
 unsigned int rounds(unsigned int n)
 {
-	unsigned int fewer = word_met("slow") ? SLOWER : word_met("brief") ? BRIEFER : 1;
+	unsigned int fewer = (word_met("slow") ? SLOWER : 1) * (word_met("brief") ? BRIEFER : 1);
 
 	return (n + fewer - 1) / fewer;
 }

@@ -649,7 +649,7 @@ IOASID_TEST(pasid, unplug_from_group, .needs = NEEDS_PASID, TEST_ROWS(leavers))
 }
 
 /* Every number a device has. */
-IOASID_TEST(pasid, all_of_them, .needs = NEEDS_PASID, .timeout = 240)
+IOASID_TEST(pasid, all_of_them, .needs = NEEDS_PASID " !slow", .timeout = 240)
 {
 	int ctx = context_open();
 	struct space space = space_new(ctx);

@@ -182,9 +182,10 @@ load_profile()
 	# shellcheck source=/dev/null
 	. "$vm_dir/profiles/$1"
 	[ -z "$KERNEL" ] || [ -z "$(kernel_kind "$KERNEL")" ] || FEATURES="$FEATURES slow $(kernel_kind "$KERNEL")"
+	is_brief=yes
 	case $1/$KERNEL in
-	mock/* | vtd-sm/6.12 | vtd-sm/6.12-debug | vtd-sm/6.12-kcsan) is_brief= ;;
-	*) is_brief=yes ;;
+	*/*-debug | */*-kcsan) ;;
+	mock/* | vtd-sm/6.12) is_brief= ;;
 	esac
 	[ -z "$is_brief" ] || [ -n "${FULL-}" ] || FEATURES="$FEATURES brief"
 }
