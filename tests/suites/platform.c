@@ -736,10 +736,10 @@ static const struct {
 	{ { "second call", "" }, MOCK_CALL_MAP, 2, 0, 16 },
 	{ { "last call", "" }, MOCK_CALL_MAP, 16, 0, 16 },
 	{ { "deferred", "" }, MOCK_CALL_MAP, 7, IOASID_ALLOC_DEFERRED_FLUSH, 16 },
-	{ { "many pages, first", "" }, MOCK_CALL_MAP, 0, 0, 4000 },
-	{ { "many pages, middle", "" }, MOCK_CALL_MAP, 9, 0, 4000 },
-	{ { "many pages, last", "" }, MOCK_CALL_MAP, 16, 0, 4000 },
-	{ { "many pages, deferred", "" }, MOCK_CALL_MAP, 13, IOASID_ALLOC_DEFERRED_FLUSH, 4000 },
+	{ { "many pages, first", "" }, MOCK_CALL_MAP, 0, 0, 1200 },
+	{ { "many pages, middle", "" }, MOCK_CALL_MAP, 9, 0, 1200 },
+	{ { "many pages, last", "" }, MOCK_CALL_MAP, 16, 0, 1200 },
+	{ { "many pages, deferred", "" }, MOCK_CALL_MAP, 13, IOASID_ALLOC_DEFERRED_FLUSH, 1200 },
 	{ { "sync", "pasid" }, MOCK_CALL_SYNC_MAP, 5, 0, 16 },
 };
 
