@@ -109,6 +109,8 @@ IOASID_TEST(trace, device, .needs = NEEDS_BIND)
 	expect("ioasidfd_detach: ioasid=%u group=%d pasid=0", id, group);
 	expect("ioasidfd_attach: ioasid=%u group=%d pasid=0", other, group);
 	expect("ioasidfd_detach: ioasid=%u group=%d pasid=0", other, group);
+	expect("ioasidfd_free: ioasid=%u", id);
+	expect("ioasidfd_free: ioasid=%u", other);
 	expect_end();
 }
 
