@@ -7,7 +7,7 @@ PREFIX ?= /usr/local
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
 # The scripts below take these from the environment.
-export K P T V FULL RECORD TIME SEED REPLAY TIMES KEEP DISTILL VM_TIMEOUT VM_PARALLEL VM_ACCEL MAINTAINER
+export K P T V FULL RECORD TIME SEED REPLAY TIMES KEEP DISTILL FORGET VM_TIMEOUT VM_PARALLEL VM_ACCEL MAINTAINER
 
 .DEFAULT_GOAL := modules
 .PHONY: modules tools install-tools tests unit lint format
@@ -46,7 +46,7 @@ demo: deps ## boot a VM and show what the module does
 bench: deps ## measure against VFIO type1, in instructions; RECORD=1 keeps the ratios
 	@tests/bench/run
 
-fuzz: deps ## fuzz in a VM for TIME=60 seconds; SEED= REPLAY= KEEP= DISTILL= (tests/fuzz/run)
+fuzz: deps ## fuzz in a VM for TIME=60 seconds; SEED= REPLAY= KEEP= DISTILL= FORGET= (tests/fuzz/run)
 	@tests/fuzz/run
 
 coverage: deps ## which basic blocks the suites and the fuzzer reach, per file

@@ -3,7 +3,8 @@
  * The fuzzer: makes up programs and changes those that reached something new, for so many seconds,
  * or runs those that it is given.
  *
- *   fuzz --seconds N [--seed N] [--corpus FOLDER]
+ *   fuzz --seconds N [--seed N] [--corpus FOLDER] [--forget]
+ *                                       --forget: does not give back what reached something new
  *   fuzz --replay FOLDER [--times N]
  *   fuzz --distill --corpus FOLDER      names those of the folder that are needed
  *
@@ -54,6 +55,7 @@ static struct {
 	const char *replay;
 	unsigned int times;
 	bool distill;
+	bool forget;
 } option = { .times = 1 };
 
 static struct ring *ring;
@@ -279,6 +281,7 @@ static void parse_options(int argc, char **argv)
 		{ "replay", required_argument, NULL, 'p' },
 		{ "times", required_argument, NULL, 't' },
 		{ "distill", no_argument, NULL, 'd' },
+		{ "forget", no_argument, NULL, 'f' },
 		{ 0 },
 	};
 	struct timespec time;
@@ -299,6 +302,8 @@ static void parse_options(int argc, char **argv)
 			option.times = strtoul(optarg, NULL, 0);
 		else if (c == 'd')
 			option.distill = true;
+		else if (c == 'f')
+			option.forget = true;
 		else
 			exit(2);
 	}
@@ -327,6 +332,7 @@ int main(int argc, char **argv)
 	       (unsigned long long)ring->progress.calls);
 	printf("figure blocks %u\nfigure edges %u\n", blocks, all - blocks);
 	fflush(stdout);
-	keep_the_best();
+	if (!option.forget)
+		keep_the_best();
 	return 0;
 }
