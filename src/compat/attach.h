@@ -144,8 +144,7 @@ u32 compat_max_pasids(struct device *dev);
 /**
  * compat_alloc_pasid() - take a number out of the kernel's global PASIDs
  * @dev: the device that shall be able to use it
- *
- * @pasid: where to put it
+ * @pasid: where to put the number; no PASID after an error
  *
  * Context: may sleep.
  * Return: 0, -ENOSPC if none is left, -ENOMEM.
