@@ -17,6 +17,11 @@
 #define IOASIDFD_NO_RESERVED 0
 #define IOASIDFD_RESERVED(type) offsetof(struct type, __reserved)
 
+/* Flags of what drivers can call as well. */
+#define IOASIDFD_ALLOW_FLAGS (IOASID_ALLOW_PASID | IOASID_ALLOW_FIXED_PASID)
+#define IOASIDFD_DISALLOW_FLAGS IOASID_DISALLOW_PASID
+#define IOASIDFD_REPLACE_FLAGS (IOASID_REPLACE_PASID | IOASID_REPLACE_GROUP)
+
 #define IOASIDFD_CONTEXT_IOCTLS(X)                                                            \
 	X(GET_INFO, ioasid_info, get_info, out_locked_limit_bytes, 0, IOASIDFD_NO_RESERVED,   \
 	  out_abi_version, out_locked_limit_bytes)                                            \
@@ -52,13 +57,11 @@
 	X(DEVICE_BIND, ioasid_device_bind, bind, out_refusal, IOASID_BIND_WATCH,                   \
 	  IOASIDFD_NO_RESERVED, out_refusal, out_refusal)                                          \
 	X(DEVICE_UNBIND, ioasid_device_unbind, unbind, flags, 0, IOASIDFD_NO_RESERVED, size, size) \
-	X(DEVICE_ALLOW, ioasid_device_allow, allow, out_reserved,                                  \
-	  IOASID_ALLOW_PASID | IOASID_ALLOW_FIXED_PASID, IOASIDFD_NO_RESERVED, out_range,          \
-	  out_reserved)                                                                            \
-	X(DEVICE_DISALLOW, ioasid_device_disallow, disallow, pasid, IOASID_DISALLOW_PASID,         \
+	X(DEVICE_ALLOW, ioasid_device_allow, allow, out_reserved, IOASIDFD_ALLOW_FLAGS,            \
+	  IOASIDFD_NO_RESERVED, out_range, out_reserved)                                           \
+	X(DEVICE_DISALLOW, ioasid_device_disallow, disallow, pasid, IOASIDFD_DISALLOW_FLAGS,       \
 	  IOASIDFD_NO_RESERVED, size, size)                                                        \
-	X(DEVICE_REPLACE, ioasid_device_replace, replace, out_range,                               \
-	  IOASID_REPLACE_PASID | IOASID_REPLACE_GROUP, IOASIDFD_NO_RESERVED, out_replace_flags,    \
-	  out_range)
+	X(DEVICE_REPLACE, ioasid_device_replace, replace, out_range, IOASIDFD_REPLACE_FLAGS,       \
+	  IOASIDFD_NO_RESERVED, out_replace_flags, out_range)
 
 #endif

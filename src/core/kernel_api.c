@@ -10,6 +10,7 @@
 #include "context_file.h"
 #include "device.h"
 #include "ioas.h"
+#include "ioctl_list.h"
 
 struct ioasidfd_context *ioasidfd_context_fdget(int fd)
 {
@@ -49,6 +50,12 @@ int ioasidfd_device_unbind(struct ioasidfd_device_file *file)
 }
 EXPORT_SYMBOL_GPL(ioasidfd_device_unbind);
 
+/* Ioctls are refused unknown flags before they get anywhere. */
+static int check_flags(u32 flags, u32 known)
+{
+	return flags & ~known ? -EINVAL : 0;
+}
+
 int ioasidfd_device_allow(struct ioasidfd_device_file *file, struct ioas *ioas, u32 flags,
 			  u32 *pasid)
 {
@@ -56,7 +63,7 @@ int ioasidfd_device_allow(struct ioasidfd_device_file *file, struct ioas *ioas, 
 	const u32 wanted = (flags & fixed) == fixed ? *pasid : 0;
 	const struct ioas_name name = { .ioas = ioas };
 	struct device_allowing allowing;
-	int rc = device_check_allow(flags, wanted);
+	int rc = check_flags(flags, IOASIDFD_ALLOW_FLAGS) ?: device_check_allow(flags, wanted);
 
 	if (rc)
 		return rc;
@@ -81,8 +88,10 @@ int ioasidfd_device_replace(struct ioasidfd_device_file *file, struct ioas *from
 		.whole_group = flags & IOASID_REPLACE_GROUP,
 	};
 	struct attachment_replacing replacing = {};
-	int rc = device_check_pasid(flags & IOASID_REPLACE_PASID, pasid);
+	int rc = check_flags(flags, IOASIDFD_REPLACE_FLAGS);
 
+	if (!rc)
+		rc = device_check_pasid(flags & IOASID_REPLACE_PASID, pasid);
 	if (!rc)
 		rc = device_replace(file, &name, &to, &replacement, &replacing);
 	if (replaced)
@@ -95,8 +104,10 @@ int ioasidfd_device_disallow(struct ioasidfd_device_file *file, struct ioas *ioa
 			     u32 pasid)
 {
 	const struct ioas_name name = { .ioas = ioas };
+	int rc = check_flags(flags, IOASIDFD_DISALLOW_FLAGS);
 
-	return device_check_pasid(flags & IOASID_DISALLOW_PASID, pasid) ?:
-		       device_disallow(file, &name, pasid);
+	if (!rc)
+		rc = device_check_pasid(flags & IOASID_DISALLOW_PASID, pasid);
+	return rc ?: device_disallow(file, &name, pasid);
 }
 EXPORT_SYMBOL_GPL(ioasidfd_device_disallow);

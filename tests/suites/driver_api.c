@@ -121,6 +121,13 @@ IOASID_TEST(driver_api, uses, .needs = "mock")
 	ck_assert(mock_writes(&scene.mock, AT, scene.page[1]));
 	refuses(ENOENT, &scene, .op = CONSUMER_DISALLOW, .slot = 0);
 	refuses(EINVAL, &scene, .op = CONSUMER_DISALLOW, .slot = 1, .pasid = 3);
+	/* The bit after those that have a meaning. */
+	refuses(EINVAL, &scene, .op = CONSUMER_ALLOW, .slot = 0,
+		.flags = IOASID_ALLOW_FIXED_PASID << 1);
+	refuses(EINVAL, &scene, .op = CONSUMER_REPLACE, .slot = 1, .other = 0,
+		.flags = IOASID_REPLACE_GROUP << 1);
+	refuses(EINVAL, &scene, .op = CONSUMER_DISALLOW, .slot = 1,
+		.flags = IOASID_DISALLOW_PASID << 1);
 	if (pasids) {
 		obeys(&scene, .op = CONSUMER_ALLOW, .slot = 0, .flags = IOASID_ALLOW_PASID);
 		tagged = mock_tagged(&scene.mock, scene.last.pasid);
