@@ -7,7 +7,7 @@ PREFIX ?= /usr/local
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
 # The scripts below take these from the environment.
-export K P T V FULL RECORD TIME SEED REPLAY TIMES KEEP DISTILL FORGET VM_TIMEOUT VM_PARALLEL VM_ACCEL MAINTAINER
+export K P T V FULL QUICK RECORD TIME SEED REPLAY TIMES KEEP DISTILL FORGET VM_TIMEOUT VM_PARALLEL VM_ACCEL MAINTAINER
 
 .DEFAULT_GOAL := modules
 .PHONY: modules tools install-tools tests unit lint format
@@ -36,7 +36,7 @@ check: deps ## unit tests, lint, and all tests in VMs; K= P= T= narrow it
 check-matrix: deps ## the tests on further kernels, and on the newest emulator, in a Debian 13 that it makes
 	@MATRIX=1 tests/vm/check
 
-check-debug: deps ## the tests on kernels with sanitizers, which it builds; FULL=1 for all of them
+check-debug: deps ## the tests on kernels with sanitizers, which it builds; QUICK=1 FULL=1
 	@packaging/install-deps --debug
 	@DEBUG=1 tests/vm/check
 
