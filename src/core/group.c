@@ -4,6 +4,7 @@
  */
 #include <linux/err.h>
 #include <linux/iommu.h>
+#include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -15,6 +16,7 @@
 #include "bus.h"
 #include "delay_point.h"
 #include "group.h"
+#include "removal.h"
 #include "watch.h"
 
 static bool allow_unsafe_interrupts;
@@ -25,6 +27,7 @@ MODULE_PARM_DESC(
 
 /**
  * struct dma_group - an IOMMU group owned by a context
+ * @ref: one while it is in the table, and one of each notification that waits for @lock
  * @node: in the table
  * @group: the group; holds a reference
  * @owner: the context; holds a reference
@@ -39,6 +42,7 @@ MODULE_PARM_DESC(
  * @excluded: of &struct excluded
  */
 struct dma_group {
+	struct kref ref;
 	struct list_head node;
 	struct iommu_group *group;
 	struct ioasidfd_context *owner;
@@ -144,6 +148,13 @@ static int claim_errno(struct iommu_group *group, int rc, u32 *refusal)
 	}
 }
 
+static int hide_if_removed(struct device *dev, void *unused)
+{
+	if (removal_has(dev))
+		compat_hide_pasids(dev);
+	return 0;
+}
+
 /* Takes over the reference to @group on success. */
 static struct dma_group *claim_new(struct iommu_group *group, struct ioasidfd_context *ctx,
 				   u32 *refusal)
@@ -159,6 +170,9 @@ static struct dma_group *claim_new(struct iommu_group *group, struct ioasidfd_co
 		kfree(dma_group);
 		return ERR_PTR(claim_errno(group, rc, refusal));
 	}
+	/* Its removal has been announced already, so group_remove_member() may not come by. */
+	iommu_group_for_each_dev(group, NULL, hide_if_removed);
+	kref_init(&dma_group->ref);
 	dma_group->group = group;
 	dma_group->owner = context_get(ctx);
 	dma_group->nr_bound = 1;
@@ -234,14 +248,34 @@ struct dma_group *group_claim(struct device *dev, struct ioasidfd_context *ctx, 
 	return dma_group;
 }
 
+static void free_group(struct kref *ref)
+{
+	struct dma_group *group = container_of(ref, struct dma_group, ref);
+
+	iommu_group_put(group->group);
+	context_put(group->owner);
+	xa_destroy(&group->attachments);
+	kfree(group);
+}
+
+static void put_group(struct dma_group *group)
+{
+	kref_put(&group->ref, free_group);
+}
+
+/* The table lock keeps a device from leaving unseen meanwhile. */
 static void restore_excluded(struct dma_group *group)
 {
 	struct excluded *excluded, *next;
 
+	lockdep_assert_held(&groups_lock);
+	mutex_lock(&group->lock);
 	list_for_each_entry_safe(excluded, next, &group->excluded, node) {
 		compat_restore_pasids(excluded->dev, excluded->max_pasids);
+		list_del(&excluded->node);
 		kfree(excluded);
 	}
+	mutex_unlock(&group->lock);
 }
 
 void group_release(struct dma_group *group)
@@ -259,10 +293,7 @@ void group_release(struct dma_group *group)
 	mutex_unlock(&groups_lock);
 
 	watch_check(group->group);
-	iommu_group_put(group->group);
-	context_put(group->owner);
-	xa_destroy(&group->attachments);
-	kfree(group);
+	put_group(group);
 }
 
 struct ioasidfd_context *group_owner(const struct dma_group *group)
@@ -476,6 +507,21 @@ static int add_pasids(struct dma_group *group, struct device *dev)
 	return rc;
 }
 
+/*
+ * For notifications. They may have to wait for the lock of a group for as long as a call of its
+ * owner fills page tables; nobody else waits for them, and ownership can end meanwhile.
+ */
+static struct dma_group *get_group(struct iommu_group *group)
+{
+	struct dma_group *dma_group;
+
+	lockdep_assert_held(&groups_lock);
+	dma_group = find_group(group);
+	if (dma_group)
+		kref_get(&dma_group->ref);
+	return dma_group;
+}
+
 void group_add_member(struct iommu_group *group, struct device *dev)
 {
 	struct dma_group *dma_group;
@@ -483,16 +529,20 @@ void group_add_member(struct iommu_group *group, struct device *dev)
 	int rc;
 
 	mutex_lock(&groups_lock);
-	dma_group = find_group(group);
-	if (dma_group) {
+	dma_group = get_group(group);
+	if (dma_group)
 		push_event(dma_group, IOASID_EVENT_DEVICE_ADDED, dev_name(dev), NULL, now);
-		mutex_lock(&dma_group->lock);
-		rc = add_pasids(dma_group, dev);
-		mutex_unlock(&dma_group->lock);
-		if (rc)
-			push_event(dma_group, IOASID_EVENT_NO_PASIDS, dev_name(dev), NULL, now);
-	}
 	mutex_unlock(&groups_lock);
+	if (!dma_group)
+		return;
+
+	delay_point("member-added");
+	mutex_lock(&dma_group->lock);
+	rc = add_pasids(dma_group, dev);
+	mutex_unlock(&dma_group->lock);
+	if (rc)
+		push_event(dma_group, IOASID_EVENT_NO_PASIDS, dev_name(dev), NULL, now);
+	put_group(dma_group);
 }
 
 void group_note_leaving(struct iommu_group *group, const char *device)
@@ -512,14 +562,18 @@ void group_remove_member(struct iommu_group *group, struct device *dev)
 	struct dma_group *dma_group;
 
 	mutex_lock(&groups_lock);
-	dma_group = find_group(group);
-	if (dma_group) {
-		mutex_lock(&dma_group->lock);
-		remove_pasids(dma_group, dev, ULONG_MAX);
-		forget_excluded(dma_group, dev);
-		mutex_unlock(&dma_group->lock);
-	}
+	dma_group = get_group(group);
 	mutex_unlock(&groups_lock);
+	if (!dma_group)
+		return;
+
+	mutex_lock(&dma_group->lock);
+	remove_pasids(dma_group, dev, ULONG_MAX);
+	forget_excluded(dma_group, dev);
+	/* It is a member to the iommu core for a little longer. */
+	compat_hide_pasids(dev);
+	mutex_unlock(&dma_group->lock);
+	put_group(dma_group);
 }
 
 void group_note_revoked(struct dma_group *group, const char *device)

@@ -8,7 +8,8 @@
  * table; knows contexts and address spaces; knows devices only as members of a group, and nothing
  * of files.
  *
- * Lifetimes: a &struct dma_group exists while a device of the group is bound. It holds the
+ * Lifetimes: a &struct dma_group is in the table while a device of the group is bound; a
+ * notification under way keeps the object, but not ownership, a little longer. It holds the
  * iommu_group and the context. Closing the context does not end it: the group stays blocked until
  * the last device is unbound.
  *
@@ -102,7 +103,7 @@ void group_add_member(struct iommu_group *group, struct device *dev);
 /* A device is leaving the group: likewise. */
 void group_note_leaving(struct iommu_group *group, const char *device);
 
-/* It has no driver any more: it loses the group's PASIDs. */
+/* It has no driver any more: it loses the group's PASIDs, and gets none any more. */
 void group_remove_member(struct iommu_group *group, struct device *dev);
 
 /* The binding of a device was ended from outside: likewise. */

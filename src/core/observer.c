@@ -9,7 +9,6 @@
 #include <linux/device.h>
 #include <linux/iommu.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
 #include <linux/notifier.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -22,6 +21,7 @@
 #include "group.h"
 #include "hook.h"
 #include "observer.h"
+#include "removal.h"
 #include "watch.h"
 
 static bool hook = true;
@@ -32,7 +32,6 @@ MODULE_PARM_DESC(
 
 #define RING_LENGTH 64
 #define NR_GRANTED 64
-#define NR_LEAVING 64
 
 /**
  * enum seen - what a probe can see
@@ -74,14 +73,6 @@ static unsigned int ring_head, ring_nr;
  */
 static const struct device *granted[NR_GRANTED];
 
-/*
- * Devices between the two notifications of their removal, and how many did not fit. Protected by
- * @leaving_lock; pointers are compared, never followed.
- */
-static DEFINE_MUTEX(leaving_lock);
-static const struct device *leaving[NR_LEAVING];
-static unsigned int leaving_overflow;
-
 static atomic64_t requests, refusals, cleanups, missed;
 static struct workqueue_struct *workqueue;
 
@@ -99,73 +90,16 @@ struct notifier_pair {
 static struct notifier_pair *notifiers;
 static bool hook_installed;
 
-static unsigned int find_leaving(const struct device *dev)
-{
-	unsigned int i;
-
-	lockdep_assert_held(&leaving_lock);
-	for (i = 0; i < NR_LEAVING && leaving[i] != dev; i++)
-		;
-	return i;
-}
-
-static void note_leaving(const struct device *dev)
-{
-	unsigned int slot;
-
-	mutex_lock(&leaving_lock);
-	slot = find_leaving(NULL);
-	if (slot < NR_LEAVING)
-		leaving[slot] = dev;
-	else
-		leaving_overflow++;
-	mutex_unlock(&leaving_lock);
-}
-
-static void note_left(const struct device *dev)
-{
-	unsigned int slot;
-
-	mutex_lock(&leaving_lock);
-	slot = find_leaving(dev);
-	if (slot < NR_LEAVING)
-		leaving[slot] = NULL;
-	else if (leaving_overflow)
-		leaving_overflow--;
-	mutex_unlock(&leaving_lock);
-}
-
-/* A removal that starts now waits in note_leaving(), before the iommu core hears of it. */
-static struct iommu_group *get_group_locked(struct device *dev)
-{
-	lockdep_assert_held(&leaving_lock);
-	if (leaving_overflow || find_leaving(dev) != NR_LEAVING)
-		return NULL;
-	return iommu_group_get(dev);
-}
-
-struct iommu_group *observer_get_group(struct device *dev)
-{
-	struct iommu_group *group;
-
-	mutex_lock(&leaving_lock);
-	group = get_group_locked(dev);
-	mutex_unlock(&leaving_lock);
-	return group;
-}
-
 /* One that is on its way out again is no member, and that it leaves is dealt with after this. */
 static void note_joined(struct device *dev)
 {
-	struct iommu_group *group;
+	struct iommu_group *group = removal_put_off(dev);
 
-	mutex_lock(&leaving_lock);
-	group = get_group_locked(dev);
-	if (group) {
-		group_add_member(group, dev);
-		iommu_group_put(group);
-	}
-	mutex_unlock(&leaving_lock);
+	if (!group)
+		return;
+	group_add_member(group, dev);
+	removal_go_on();
+	iommu_group_put(group);
 }
 
 static void process(const struct observation *seen)
@@ -344,13 +278,13 @@ static int notified(struct notifier_block *nb, unsigned long event, void *data)
 	struct iommu_group *group;
 
 	if (event == BUS_NOTIFY_REMOVED_DEVICE) {
-		note_left(dev);
+		removal_end(dev);
 		return NOTIFY_DONE;
 	}
 	if (event == BUS_NOTIFY_BIND_DRIVER)
 		reconcile(dev);
 	if (event == BUS_NOTIFY_DEL_DEVICE)
-		note_leaving(dev);
+		removal_begin(dev);
 	group = iommu_group_get(dev);
 	if (group) {
 		if (event == BUS_NOTIFY_DEL_DEVICE)
@@ -373,6 +307,7 @@ static int notified_early(struct notifier_block *nb, unsigned long event, void *
 	if (group) {
 		delay_point("notified-early");
 		group_remove_member(group, dev);
+		delay_point("member-removed");
 		iommu_group_put(group);
 	}
 	return NOTIFY_DONE;

@@ -21,13 +21,6 @@ int observer_init(void);
 void observer_exit(void);
 
 /*
- * The group of any device on the buses of bus.h, with a reference, or NULL if it has none or is
- * being removed. For devices whose driver does not stand still: the iommu core lets go of a removed
- * device's group without a lock.
- */
-struct iommu_group *observer_get_group(struct device *dev);
-
-/*
  * Wait until what has been seen so far has been passed on. May sleep; no lock of group.h or a
  * device is held.
  */

@@ -15,6 +15,7 @@
 #include "bus.h"
 #include "group.h"
 #include "observer.h"
+#include "removal.h"
 #include "owner.h"
 #include "owners_file.h"
 
@@ -64,7 +65,7 @@ static int collect(struct device *dev, void *data)
 		if (rc)
 			return rc;
 	}
-	group = observer_get_group(dev);
+	group = removal_get_group(dev);
 	if (!group)
 		return 0;
 	table->member[table->nr].dev = get_device(dev);

@@ -236,8 +236,11 @@ void mmu_device_clear(struct mmu_device *device)
 	unsigned long pasid;
 
 	context_set(&device->rid, NULL);
-	xa_for_each(&device->pasids, pasid, context)
+	xa_for_each(&device->pasids, pasid, context) {
+		report_violation("device %u gone with PASID %lu attached to domain %u",
+				 device->number, pasid, mmu_domain_number(context->domain));
 		drop_pasid(context);
+	}
 	xa_destroy(&device->pasids);
 }
 

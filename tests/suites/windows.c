@@ -34,6 +34,9 @@
  * @mock: a device, bound and allowed @id
  * @second: a device of another context's group
  * @second_ctx: that context
+ * @second_id: an address space there
+ * @third: number of another device of that group, if there is one
+ * @joining: the task that adds one
  * @pasid: the PASID of @id, if it has one
  */
 struct scene {
@@ -46,6 +49,9 @@ struct scene {
 	struct mock mock;
 	struct mock second;
 	int second_ctx;
+	uint32_t second_id;
+	unsigned int third;
+	pthread_t joining;
 	uint32_t pasid;
 };
 
@@ -60,6 +66,7 @@ struct scene {
  * @after: what must be true then, or NULL
  * @bare: without a scene
  * @tagged: only where there are PASIDs
+ * @apart: the second has nothing to do with the first, and does not wait for it
  */
 struct meeting {
 	const char *name;
@@ -71,6 +78,7 @@ struct meeting {
 	void (*after)(struct scene *scene);
 	bool bare;
 	bool tagged;
+	bool apart;
 };
 
 static char *map_new(int ctx, uint32_t id)
@@ -96,6 +104,7 @@ static void set(struct scene *scene)
 	mock_open(&scene->second, MOCK_PAIR_0);
 	scene->second_ctx = context_open();
 	ok_bind(scene->second.fd, .context_fd = scene->second_ctx);
+	scene->second_id = ioasid_new(scene->second_ctx);
 }
 
 static void strike(struct scene *scene)
@@ -218,6 +227,67 @@ static int watch_and_release_group(struct scene *scene)
 {
 	watch(scene);
 	return release_group(scene);
+}
+
+#define TAG 100
+
+static int allow_second(struct scene *scene)
+{
+	return t_allow(scene->second.fd, .ioasid = scene->second_id);
+}
+
+static int tag_second(struct scene *scene)
+{
+	return t_allow(scene->second.fd, .ioasid = scene->second_id,
+		       .flags = IOASID_ALLOW_PASID | IOASID_ALLOW_FIXED_PASID, .pasid = TAG);
+}
+
+static int untag_second(struct scene *scene)
+{
+	return t_disallow(scene->second.fd, .ioasid = scene->second_id,
+			  .flags = IOASID_DISALLOW_PASID, .pasid = TAG);
+}
+
+static int bind_and_tag_second(struct scene *scene)
+{
+	return t_bind(scene->second.fd, .context_fd = scene->second_ctx) ?: tag_second(scene);
+}
+
+static void third_joins(struct scene *scene)
+{
+	scene->third =
+		mock_add((struct mock_add_device){ .sibling = MOCK_PAIR_0, .pasid_bits = 16 });
+}
+
+static int third_leaves(struct scene *scene)
+{
+	third_joins(scene);
+	mock_remove(scene->third);
+	return 0;
+}
+
+static int third_leaves_tagged(struct scene *scene)
+{
+	return tag_second(scene) ?: third_leaves(scene);
+}
+
+static int third_leaves_nobody(struct scene *scene)
+{
+	return t_unbind(scene->second.fd) ?: third_leaves(scene);
+}
+
+static void *join(void *scene)
+{
+	third_joins(scene);
+	return NULL;
+}
+
+/* Meanwhile others bind devices of other groups. */
+static int join_and_bind(struct scene *scene)
+{
+	ck_assert_int_eq(pthread_create(&scene->joining, NULL, join, scene), 0);
+	usleep(50000);
+	return bind_again(scene);
 }
 
 static int ask(struct scene *scene)
@@ -358,6 +428,29 @@ static void is_unowned(struct scene *scene)
 	ck_assert_uint_eq(owner.out_owner, IOASID_OWNER_NONE);
 }
 
+static void has_joined(struct scene *scene)
+{
+	pthread_join(scene->joining, NULL);
+	mock_remove(scene->third);
+}
+
+static void is_tagged(struct scene *scene)
+{
+	ck_assert_uint_eq(mock_info(MOCK_PAIR_0).out_num_pasids, 1);
+	ck_assert_uint_eq(mock_info(MOCK_PAIR_1).out_num_pasids, 1);
+	ck_assert_uint_eq(mock_stats().live_pasids, 2);
+	ck_assert_int_eq(untag_second(scene), 0);
+	ck_assert_uint_eq(mock_stats().live_pasids, 0);
+	ck_assert_uint_eq(mock_stats().violation, 0);
+}
+
+static void is_not_tagged(struct scene *scene)
+{
+	(void)scene;
+	ck_assert_uint_eq(mock_stats().live_pasids, 0);
+	ck_assert_uint_eq(mock_stats().violation, 0);
+}
+
 static void is_orphaned(struct scene *scene)
 {
 	ck_assert_uint_eq(ok_dev_owner(scene->mock.fd).out_owner_flags & IOASID_OWNER_CLOSED,
@@ -420,6 +513,14 @@ static const struct meeting meetings[] = {
 	{ "the end of an unplug and a close", "notified-early", unplug, 0, close_context, 0,
 	  .after = NULL },
 	{ "an unplug and a disallow", "notified-late", unplug, 0, disallow, 0, .after = is_gone },
+	{ "an allow, a join, and a bind elsewhere", "attach", allow_second, 0, join_and_bind, 0,
+	  .after = has_joined, .apart = true },
+	{ "the end of a member and an allow", "member-removed", third_leaves, 0, tag_second, 0,
+	  .after = is_tagged, .tagged = true },
+	{ "the end of a member and a disallow", "member-removed", third_leaves_tagged, 0,
+	  untag_second, 0, .after = is_not_tagged, .tagged = true },
+	{ "the end of a member and a bind", "member-removed", third_leaves_nobody, 0,
+	  bind_and_tag_second, 0, .after = is_tagged, .tagged = true },
 	{ "a reader of a PASID and a free", "pasid-seen", tag_and_read, 0, free_id, 0,
 	  .tagged = true },
 	{ "a free and a reader of a PASID", "pasid-drop", tag_and_free, 0, read_none, 0,
@@ -510,6 +611,7 @@ static void meet(const void *arg)
 	/* It may have to wait for the first. */
 	for (tries = 0; !second.done && tries < 300; tries++)
 		usleep(1000);
+	ck_assert_msg(second.done || !meeting->apart, "%s: it waits", meeting->name);
 	faults_let_go();
 	pthread_join(first.thread, NULL);
 	pthread_join(second.thread, NULL);
