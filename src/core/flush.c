@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
+#include "delay_point.h"
 #include "flush.h"
 #include "mapping.h"
 
@@ -49,6 +50,7 @@ static void timer_expired(struct work_struct *work)
 	timer->armed = false;
 	flushed = flush_locked(ioas);
 	up_write(&ioas->lock);
+	delay_point("flush-taken");
 	mapping_recycle_list(ioas, flushed);
 	ioas_put(ioas);
 }
@@ -133,4 +135,7 @@ void flush_now(struct ioas *ioas)
 	flushed = flush_locked(ioas);
 	up_write(&ioas->lock);
 	mapping_recycle_list(ioas, flushed);
+	/* The timer may have been first, and not have given back yet what it took. */
+	if (ioas->flush_later)
+		flush_work(&ioas->flush_later->work.work);
 }

@@ -40,7 +40,10 @@ bool flush_is_due(const struct ioas *ioas);
  */
 struct mapping *flush_locked(struct ioas *ioas);
 
-/* The whole of it, with no lock held. */
+/*
+ * The whole of it: when it returns the memory is given back, also where the timer was at it already.
+ * No lock is held.
+ */
 void flush_now(struct ioas *ioas);
 
 #endif

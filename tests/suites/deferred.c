@@ -77,6 +77,18 @@ static int64_t vm_pin(void)
 	return vm_pinned(getpid());
 }
 
+/* Whoever unpins is done with that before the charge goes. */
+static void expect_nothing_charged(void)
+{
+	int tries;
+
+	ck_assert_int_eq(pins_settled(0), 0);
+	for (tries = 0; vm_pin(); tries++) {
+		ck_assert_msg(tries < 1000, "pages that are not pinned stay charged");
+		usleep(1000);
+	}
+}
+
 static int64_t fdinfo(void)
 {
 	return pending();
@@ -242,6 +254,8 @@ IOASID_TEST(deferred, taken_again)
 		/* A part of what is pending is enough to need the flush. */
 		map_at(id, memory, 1, AT + PAGE);
 		ck_assert_uint_eq(pending(), 0);
+		/* The timer may be at what is left of the round before. */
+		ok_sync(ctx, .ioasid = id);
 		ck_assert_int_eq(vm_pin(), (PAGES + 1) * PAGE);
 		ok_unmap(ctx, .ioasid = id, .flags = IOASID_UNMAP_ALL);
 	}
@@ -457,16 +471,20 @@ IOASID_TEST(deferred, handed_on, TEST_ROWS(handings))
 {
 	enum handing how = handings[row].how;
 	struct edu edu, another;
+	double start;
 
 	prepare();
 	open_devices(how, &edu, &another);
 	map_at(id, memory, PAGES, AT);
+	start = now_ms();
 	unmap_at(id, PAGES, AT);
 	hand_on(how, &edu, &another);
-	ck_assert_int_eq(vm_pin(), 0);
+	/* If it was slower than the timer, that may not be done yet. */
+	if (now_ms() - start < QUICK_MS)
+		ck_assert_int_eq(vm_pin(), 0);
+	expect_nothing_charged();
 	if (how != CLOSE)
 		ck_assert_int_eq(charged(), 0);
-	ck_assert_int_eq(pins_settled(0), 0);
 }
 
 /* A process with a device, things pending, is killed: both come back. */

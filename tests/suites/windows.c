@@ -131,6 +131,22 @@ static int map_pages(struct scene *scene)
 		     .length = PAGES * PAGE);
 }
 
+/* What is unmapped is flushed by a timer, unless somebody is faster. */
+static int unmap_deferred(struct scene *scene)
+{
+	scene->id = ok_alloc(scene->ctx, .flags = IOASID_ALLOC_DEFERRED_FLUSH).out_ioasid;
+	map_page(scene);
+	return t_unmap(scene->ctx, .ioasid = scene->id, .flags = IOASID_UNMAP_ALL);
+}
+
+/* Only pages of the scene are left, one in each of its first two. */
+static int sync_gives_back(struct scene *scene)
+{
+	int rc = t_sync(scene->ctx, .ioasid = scene->id);
+
+	return rc ?: vm_pinned(getpid()) == 2 * PAGE ? 0 : -EBUSY;
+}
+
 static int unmap_all(struct scene *scene)
 {
 	return t_unmap(scene->ctx, .ioasid = scene->id, .flags = IOASID_UNMAP_ALL);
@@ -470,6 +486,8 @@ static const struct meeting meetings[] = {
 	  .after = has_nothing_mapped },
 	{ "an unmap and a free", "unmap-commit", unmap_all, 0, free_id, 0,
 	  .after = has_nothing_mapped },
+	{ "a flush by the timer and a sync", "flush-taken", unmap_deferred, 0, sync_gives_back, 0,
+	  .after = NULL },
 	{ "an unmap and a map", "unmap-cleared", unmap_all, 0, map_pages, 0, .after = NULL },
 	{ "a free and a free", "free-marked", free_id, 0, free_id, -ENOENT,
 	  .after = has_nothing_mapped },
