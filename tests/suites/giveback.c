@@ -40,12 +40,14 @@ enum way {
  * @nvme: if it is that
  * @nic: likewise
  * @data: where the disk is read to
+ * @goes_on: it was left running
  */
 struct user {
 	struct client client;
 	struct nvme nvme;
 	struct nic nic;
 	struct dma_buffer data;
+	bool goes_on;
 };
 
 /**
@@ -92,9 +94,10 @@ static const struct test_row disk_states[] = {
 	[DISK_FREED] = { "commands outstanding, freed", "" },
 };
 
-#define OUTSTANDING (NVME_QUEUE_DEPTH - 2)
 #define ASYNC_EVENT_REQUEST 0x0c
 #define NOWHERE 0x7fff0000ull
+/* No read takes that long, unless the controller was reset meanwhile. */
+#define READ_MS 1000
 
 static void disk_read(struct user *user)
 {
@@ -121,23 +124,25 @@ static void disk_start(struct user *user)
 	disk_read(user);
 }
 
-/* As large as can be, and does not wait for the end. */
-static void disk_read_start(struct user *user)
+/*
+ * A page, and only one at a time: QEMU does what is more, and cannot reach its memory, piece by piece
+ * through a bounce buffer, forgets it when the controller is reset in the middle, and dies when the
+ * next piece is there.
+ */
+static void disk_read_page(struct user *user, unsigned int timeout_ms)
 {
-	uint32_t count = user->nvme.max_transfer / DISK_PATTERN_BLOCK_SIZE;
+	uint32_t count = PAGE / DISK_PATTERN_BLOCK_SIZE;
 
-	nvme_try_read(&user->nvme, chance(16) * count, count, user->data.iova, 0);
+	nvme_try_read(&user->nvme, chance(4096) * count, count, user->data.iova, timeout_ms);
 }
 
 static void disk_commands(struct user *user)
 {
 	struct nvme_command event = { .opcode = ASYNC_EVENT_REQUEST };
-	int i;
 
 	/* This one is answered when something happens, so never. */
 	nvme_execute(&user->nvme, &user->nvme.admin, &event, 0);
-	for (i = 0; i < OUTSTANDING; i++)
-		disk_read_start(user);
+	disk_read_page(user, 0);
 }
 
 /* A queue where nothing is. */
@@ -187,9 +192,11 @@ static void disk_worst(struct user *user, int state)
 
 static void disk_go_on(struct user *user)
 {
-	uint32_t count = user->nvme.max_transfer / DISK_PATTERN_BLOCK_SIZE;
-
-	nvme_try_read(&user->nvme, chance(16) * count, count, user->data.iova, 2);
+	/* The one that disk_commands() started is over by then. */
+	if (!user->goes_on)
+		usleep(20000);
+	user->goes_on = true;
+	disk_read_page(user, READ_MS);
 }
 
 static const struct kind disk = {
