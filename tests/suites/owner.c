@@ -743,7 +743,7 @@ static void unload_in_a_storm(void)
 		chance_of(i);
 		run_on(getenv("IOASIDFD_PARALLEL") ? i % 2 : 0);
 		if (i == 0)
-			unload_over_and_over(12);
+			unload_over_and_over(2 + rounds(10));
 		else if (i == 1)
 			storm_while_reloading();
 		else
