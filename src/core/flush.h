@@ -41,7 +41,7 @@ bool flush_is_due(const struct ioas *ioas);
 struct mapping *flush_locked(struct ioas *ioas);
 
 /*
- * The whole of it: when it returns the memory is given back, also where the timer was at it already.
+ * The whole of it: when it returns the memory is given back, also what the timer had taken already.
  * No lock is held.
  */
 void flush_now(struct ioas *ioas);

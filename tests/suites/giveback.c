@@ -125,9 +125,9 @@ static void disk_start(struct user *user)
 }
 
 /*
- * A page, and only one at a time: QEMU does what is more, and cannot reach its memory, piece by piece
- * through a bounce buffer, forgets it when the controller is reset in the middle, and dies when the
- * next piece is there.
+ * A page, and only one at a time: what is more, and cannot reach its memory, QEMU does piece by
+ * piece through a bounce buffer, forgets it when the controller is reset in the middle, and dies
+ * when the next piece is there.
  */
 static void disk_read_page(struct user *user, unsigned int timeout_ms)
 {
