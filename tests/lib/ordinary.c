@@ -74,6 +74,24 @@ static int disk_open(const char *device)
 	}
 }
 
+bool ordinary_disk_settles(const char *device)
+{
+	long end = now_ms() + PATIENCE_MS;
+	char path[PATH_MAX], state[20];
+
+	for (;;) {
+		const char *name = child_of(device, "nvme/nvme*");
+
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/nvme/%s/state", device,
+			 name ? name : "");
+		if (name && !file_read(path, state, sizeof(state)) && !strcmp(state, "live"))
+			return true;
+		if (now_ms() >= end)
+			return false;
+		usleep(10000);
+	}
+}
+
 static void disk_check(int fd, unsigned long block, unsigned char *buffer)
 {
 	uint8_t expected[DISK_PATTERN_BLOCK_SIZE];

@@ -14,6 +14,7 @@
 #include "call.h"
 #include "mock.h"
 #include "oracle.h"
+#include "ordinary.h"
 #include "sysfs.h"
 #include "test.h"
 
@@ -240,6 +241,9 @@ static void put_devices_back(char *why, size_t size)
 				 "\nafter the test: %s does not go back to its driver '%s'",
 				 device[i].name, device[i].driver);
 	}
+	if (pci_driven_by(NVME, "nvme") && !ordinary_disk_settles(NVME))
+		snprintf(why + strlen(why), size - strlen(why),
+			 "\nafter the test: the disk does not come up");
 }
 
 /* What must hold whatever the test did. Appends to @why; true if nothing is wrong. */
