@@ -19,17 +19,17 @@
  *
  *	device lock				of the driver core
  *	ioasidfd_device.lock
- * *	groups_lock				group.c
+ *	groups_lock				group.c
  *	dma_group.lock
  *	ioas.lock
  *	users_lock (pasid.c), watches_lock (watch.c)
  *	what the front-ends have
  *	group mutex, locks of page tables	of the iommu core and its drivers
- *	event_queue.lock, ioas.spare_lock, ioasidfd_context.charge_lock, locks of xarrays,
- *		removal_lock			removal.c
+ *	event_queue.lock, ioas.spare_lock, ioasidfd_context.charge_lock, locks of xarrays
+ *	removal_lock				removal.c
  *	ring_lock				observer.c, also where nothing may sleep
  *
- * Those of the last two lines are spinlocks. None of them all is held while user memory is read,
+ * Those of the last three lines are spinlocks. None of them all is held while user memory is read,
  * written or pinned, so mmap_lock may come before what front-ends have.
  */
 #ifndef IOASIDFD_DEVICE_H

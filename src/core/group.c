@@ -536,7 +536,6 @@ void group_add_member(struct iommu_group *group, struct device *dev)
 	if (!dma_group)
 		return;
 
-	delay_point("member-added");
 	mutex_lock(&dma_group->lock);
 	rc = add_pasids(dma_group, dev);
 	mutex_unlock(&dma_group->lock);

@@ -14,8 +14,8 @@
  * the last device is unbound.
  *
  * Locks: one for the table, then one for each group (what its devices use), then &ioas.lock; after
- * them those of watch.h and events.h and of the iommu core. The caller holds the lock of the
- * device; it is never taken here with one of these held.
+ * them those of watch.h, events.h and removal.h, and of the iommu core. The caller holds the lock
+ * of the device; it is never taken here with one of these held.
  */
 #ifndef IOASIDFD_GROUP_H
 #define IOASIDFD_GROUP_H

@@ -15,9 +15,9 @@
 #include "bus.h"
 #include "group.h"
 #include "observer.h"
-#include "removal.h"
 #include "owner.h"
 #include "owners_file.h"
+#include "removal.h"
 
 /**
  * struct member - a device in a group

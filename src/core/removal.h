@@ -6,7 +6,8 @@
  * which then lets go of the group without a lock. Owns the list of such devices; pointers are
  * compared, never followed. Knows nothing of what devices are used for.
  *
- * Locks: a spinlock, taken inside all others.
+ * Locks: a spinlock, taken inside all others but that of observer.c.
+ * Context: process context; only removal_begin() sleeps.
  */
 #ifndef IOASIDFD_REMOVAL_H
 #define IOASIDFD_REMOVAL_H
@@ -22,12 +23,12 @@
 void removal_begin(const struct device *dev);
 void removal_end(const struct device *dev);
 
-/* Is the device being removed? Of more than there is room for, all are. Context: any. */
+/* Is the device being removed? While there are more than there is room for, all are. */
 bool removal_has(const struct device *dev);
 
 /*
  * The group of a device, with a reference, or NULL if it has none or is being removed. For devices
- * whose driver does not stand still. Context: any but hard interrupts.
+ * whose driver does not stand still.
  */
 struct iommu_group *removal_get_group(struct device *dev);
 
