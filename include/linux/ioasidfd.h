@@ -158,7 +158,7 @@ void ioasidfd_context_put(struct ioasidfd_context *ctx);
  * The reference keeps the number from being given out again, and nothing else: IOASID_FREE empties
  * the address space there and then, and calls that use it fail with -ENOENT from then on.
  *
- * Context: any but hard interrupts.
+ * Context: may sleep; of a freed address space it may come to hold the last reference, and drop it.
  * Return: the address space, with a reference, or an ERR_PTR: -ENOENT if there is none, or it was
  * freed.
  */

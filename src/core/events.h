@@ -62,7 +62,7 @@ struct event {
 	const char *driver;
 };
 
-/* Context: any but hard interrupts. */
+/* Context: process; does not sleep. */
 void event_queue_push(struct event_queue *queue, const struct event *event);
 
 /* read() and poll() on it. */

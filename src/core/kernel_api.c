@@ -6,6 +6,7 @@
  */
 #include <linux/err.h>
 #include <linux/export.h>
+#include <linux/kernel.h>
 
 #include "context_file.h"
 #include "device.h"
@@ -26,6 +27,7 @@ EXPORT_SYMBOL_GPL(ioasidfd_context_put);
 
 struct ioas *ioasidfd_ioas_get(struct ioasidfd_context *ctx, u32 ioasid)
 {
+	might_sleep();
 	return ioas_lookup(ctx, ioasid) ?: ERR_PTR(-ENOENT);
 }
 EXPORT_SYMBOL_GPL(ioasidfd_ioas_get);
