@@ -39,9 +39,10 @@ struct ioasidfd_device_file;
  *	any, neither now nor after the device returns to the kernel. Cannot fail. Called once for
  *	each successful @enable.
  * @get_info: fill the members that only the front-end knows: out_num_regions, out_capabilities
- *	(bits are added to those set already), and the PCI ones. May be called at any time between
- *	registering and unregistering.
- * @get_region: fill the outputs for @region->index; -ENOENT for a region that cannot exist.
+ *	(bits are added to those set already), and the PCI ones. May be called as soon as there is a
+ *	file, also before probe() has returned.
+ * @get_region: fill the outputs for @region->index; -ENOENT for a region that cannot exist. As
+ *	@get_info.
  *
  * All are required. Context: the device lock is held for @enable and @quiesce; all may sleep. Calls
  * for one device never overlap.

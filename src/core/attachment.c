@@ -5,8 +5,8 @@
 #include <linux/err.h>
 #include <linux/slab.h>
 
+#include "../delay_point.h"
 #include "attachment.h"
-#include "delay_point.h"
 #include "flush.h"
 #include "mapping.h"
 #include "trace.h"

@@ -9,10 +9,10 @@
 #include <linux/module.h>
 #include <linux/seq_file.h>
 
+#include "../delay_point.h"
 #include "attachment.h"
 #include "context_file.h"
 #include "context_ioctl.h"
-#include "delay_point.h"
 #include "ioas.h"
 #include "watch.h"
 

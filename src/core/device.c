@@ -7,8 +7,8 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#include "../delay_point.h"
 #include "bus.h"
-#include "delay_point.h"
 #include "device.h"
 #include "frontend.h"
 #include "group.h"

@@ -6,7 +6,7 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
-#include "delay_point.h"
+#include "../delay_point.h"
 #include "flush.h"
 #include "mapping.h"
 

@@ -13,8 +13,8 @@
 #include <linux/xarray.h>
 
 #include "../compat/compat.h"
+#include "../delay_point.h"
 #include "bus.h"
-#include "delay_point.h"
 #include "group.h"
 #include "removal.h"
 #include "watch.h"

@@ -4,8 +4,8 @@
  */
 #include <linux/slab.h>
 
+#include "../delay_point.h"
 #include "attachment.h"
-#include "delay_point.h"
 #include "flush.h"
 #include "ioas.h"
 #include "mapping.h"

@@ -11,7 +11,7 @@
 #include <linux/slab.h>
 #include <uapi/linux/ioasidfd.h>
 
-#include "delay_point.h"
+#include "../delay_point.h"
 #include "flush.h"
 #include "mapping.h"
 #include "trace.h"

@@ -16,8 +16,8 @@
 #include <linux/workqueue.h>
 
 #include "../compat/compat.h"
+#include "../delay_point.h"
 #include "bus.h"
-#include "delay_point.h"
 #include "group.h"
 #include "hook.h"
 #include "observer.h"

@@ -7,7 +7,7 @@
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 
-#include "delay_point.h"
+#include "../delay_point.h"
 #include "watch.h"
 
 /* More than there are groups in any machine, and little memory. */

@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 
 #include "../compat/compat.h"
+#include "../delay_point.h"
 #include "node.h"
 
 /* Each region has a window of this size in the file, whatever its own size. */
@@ -21,9 +22,9 @@
 /**
  * struct node - see node.h
  * @ref: references
- * @minor: minor number, fixed
  * @device: what the core knows it as, fixed
- * @chardev: the device in /sys/class/ioasid-dev, fixed
+ * @minor: minor number, once it is published
+ * @chardev: the device in /sys/class/ioasid-dev, or NULL before
  * @region: registers, fixed
  * @access_lock: protects what follows
  * @accessible: registers may be mapped into processes
@@ -33,8 +34,8 @@
  */
 struct node {
 	struct kref ref;
-	int minor;
 	struct ioasidfd_device *device;
+	int minor;
 	struct device *chardev;
 	struct node_region region[NODE_MAX_REGIONS];
 	struct mutex access_lock;
@@ -246,8 +247,16 @@ int node_get_region(const struct node *node, struct ioasid_device_region *region
 	return 0;
 }
 
-static int publish(struct node *node, struct device *dev)
+static void unpublish(struct node *node)
 {
+	mutex_lock(&nodes_lock);
+	idr_remove(&nodes, node->minor);
+	mutex_unlock(&nodes_lock);
+}
+
+int node_publish(struct node *node, struct device *dev)
+{
+	struct device *chardev;
 	int rc;
 
 	mutex_lock(&nodes_lock);
@@ -257,53 +266,43 @@ static int publish(struct node *node, struct device *dev)
 		return rc;
 	node->minor = rc;
 	/* The driver core turns "!" into a folder. */
-	node->chardev = device_create(nodes_class, dev, MKDEV(MAJOR(first_number), node->minor),
-				      NULL, "ioasid-dev!%s", dev_name(dev));
-	return PTR_ERR_OR_ZERO(node->chardev);
-}
-
-static void unpublish(struct node *node)
-{
-	mutex_lock(&nodes_lock);
-	idr_remove(&nodes, node->minor);
-	mutex_unlock(&nodes_lock);
+	chardev = device_create(nodes_class, dev, MKDEV(MAJOR(first_number), node->minor), NULL,
+				"ioasid-dev!%s", dev_name(dev));
+	if (IS_ERR(chardev)) {
+		unpublish(node);
+		return PTR_ERR(chardev);
+	}
+	node->chardev = chardev;
+	delay_point("node-published");
+	return 0;
 }
 
 struct node *node_create(struct device *dev, const struct ioasidfd_device_ops *ops, void *private,
 			 const struct node_region *regions)
 {
 	struct node *node = kzalloc(sizeof(*node), GFP_KERNEL);
-	int rc;
 
 	if (!node)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&node->ref);
 	mutex_init(&node->access_lock);
-	node->minor = -1;
 	memcpy(node->region, regions, sizeof(node->region));
 	node->device = ioasidfd_device_register(dev, ops, private);
 	if (IS_ERR(node->device)) {
-		rc = PTR_ERR(node->device);
-		goto err_put;
-	}
-	rc = publish(node, dev);
-	if (rc)
-		goto err_unregister;
-	return node;
+		int rc = PTR_ERR(node->device);
 
-err_unregister:
-	if (node->minor >= 0)
-		unpublish(node);
-	ioasidfd_device_unregister(node->device);
-err_put:
-	kref_put(&node->ref, node_free);
-	return ERR_PTR(rc);
+		kref_put(&node->ref, node_free);
+		return ERR_PTR(rc);
+	}
+	return node;
 }
 
 void node_destroy(struct node *node)
 {
-	unpublish(node);
-	device_unregister(node->chardev);
+	if (node->chardev) {
+		unpublish(node);
+		device_unregister(node->chardev);
+	}
 	ioasidfd_device_unregister(node->device);
 	kref_put(&node->ref, node_free);
 }

@@ -42,13 +42,22 @@ int node_init(void);
 void node_exit(void);
 
 /*
- * Make a node for @dev in its driver's probe(). @regions are NODE_MAX_REGIONS and copied; an
- * ERR_PTR on error.
+ * Make a node for @dev in its driver's probe(), which nobody can open yet. @regions are
+ * NODE_MAX_REGIONS and copied; an ERR_PTR on error.
  */
 struct node *node_create(struct device *dev, const struct ioasidfd_device_ops *ops, void *private,
 			 const struct node_region *regions);
 
-/* Remove it, in the driver's remove(). Quiesces the device if it is bound. */
+/*
+ * Let it be opened: from here on, and before this returns, user space makes calls that end in
+ * @ops, so what they look at has to be there. 0 or a negative errno.
+ */
+int node_publish(struct node *node, struct device *dev);
+
+/*
+ * Remove it, published or not, in the driver's remove() or probe(). Quiesces the device if it is
+ * bound.
+ */
 void node_destroy(struct node *node);
 
 void node_grant_access(struct node *node);

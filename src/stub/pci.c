@@ -125,6 +125,7 @@ static int pci_stub_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct node_region regions[NODE_MAX_REGIONS] = {};
 	struct pci_stub *stub;
+	int rc;
 
 	/*
 	 * driver_override matches with the id of anything; an id that somebody wrote to new_id is
@@ -141,12 +142,19 @@ static int pci_stub_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	pci_set_drvdata(pdev, stub);
 	stub->node = node_create(&pdev->dev, &pci_stub_ops, stub, regions);
 	if (IS_ERR(stub->node)) {
-		int rc = PTR_ERR(stub->node);
-
-		kfree(stub);
-		return rc;
+		rc = PTR_ERR(stub->node);
+		goto err_free;
 	}
+	rc = node_publish(stub->node, &pdev->dev);
+	if (rc)
+		goto err_node;
 	return 0;
+
+err_node:
+	node_destroy(stub->node);
+err_free:
+	kfree(stub);
+	return rc;
 }
 
 static void pci_stub_remove(struct pci_dev *pdev)

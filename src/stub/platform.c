@@ -135,8 +135,13 @@ static int platform_stub_probe(struct platform_device *pdev)
 		rc = PTR_ERR(stub->node);
 		goto err_reset;
 	}
+	rc = node_publish(stub->node, &pdev->dev);
+	if (rc)
+		goto err_node;
 	return 0;
 
+err_node:
+	node_destroy(stub->node);
 err_reset:
 	reset_control_put(stub->reset);
 err_free:

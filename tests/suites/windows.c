@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two calls that meet at the worst moment: one stands still at a named point (delay_point() in
- * src/core) while the other one is made, as long as that does not have to wait for it. Whoever
- * comes second gets the answer that it would get a moment later, no device reaches what it lost,
- * and nothing is left in the end.
+ * Two calls that meet at the worst moment: one stands still at a named point (src/delay_point.h)
+ * while the other one is made, as long as that does not have to wait for it. Whoever comes second
+ * gets the answer that it would get a moment later, no device reaches what it lost, and nothing is
+ * left in the end.
  *
  * The modules are the test build (lib/faults.h).
  */
@@ -343,6 +343,27 @@ static int see_driver_go(struct scene *scene)
 	return 0;
 }
 
+/* The driver's probe() puts it there. */
+static int make_node(struct scene *scene)
+{
+	(void)scene;
+	pci_unbind(MOCK_NAME(0));
+	stub_node(MOCK_NAME(0));
+	return 0;
+}
+
+static int ask_node(struct scene *scene)
+{
+	int rc, fd = open("/dev/ioasid-dev/" MOCK_NAME(0), O_RDWR | O_CLOEXEC);
+
+	(void)scene;
+	if (fd < 0)
+		return -errno;
+	rc = t_dev_info(fd) ?: t_dev_region(fd);
+	close(fd);
+	return rc;
+}
+
 static int unload_both(struct scene *scene)
 {
 	return unload_stub(scene) ?: unload_core(scene);
@@ -543,6 +564,8 @@ static const struct meeting meetings[] = {
 	  .tagged = true },
 	{ "a free and a reader of a PASID", "pasid-drop", tag_and_free, 0, read_none, 0,
 	  .tagged = true },
+	{ "a probe and questions", "node-published", make_node, 0, ask_node, 0, .bare = true,
+	  .apart = true },
 	{ "an open and an unload", "context-open", open_context, 0, unload_both, -EAGAIN,
 	  .bare = true },
 	{ "the observer and an unload", "observer-work", see_driver_go, 0, unload_both, 0,
