@@ -83,7 +83,7 @@ int compat_check_pinnable_file(struct file *file, bool write)
 	return -EOPNOTSUPP;
 }
 
-int compat_fill_file(struct file *file, u64 start, u64 last)
+int compat_fill_file(struct file *file, u64 start, u64 last, unsigned int max)
 {
 	return -EOPNOTSUPP;
 }
@@ -122,7 +122,8 @@ int compat_check_pinnable_file(struct file *file, bool write)
 }
 
 #ifdef CONFIG_HUGETLBFS
-static bool huge_page_missing(struct file *file, u64 start, u64 last)
+/* Of the first @max that are in the range. */
+static bool huge_page_missing(struct file *file, u64 start, u64 last, unsigned int max)
 {
 	unsigned long step;
 	struct folio *folio;
@@ -131,7 +132,7 @@ static bool huge_page_missing(struct file *file, u64 start, u64 last)
 	if (!is_file_hugepages(file))
 		return false;
 	step = huge_page_size(hstate_file(file));
-	for (at = round_down(start, step); at <= last; at += step) {
+	for (at = round_down(start, step); at <= last && max--; at += step) {
 		folio = __filemap_get_folio(file->f_mapping, at >> PAGE_SHIFT, 0, 0);
 		if (IS_ERR(folio))
 			return true;
@@ -140,18 +141,18 @@ static bool huge_page_missing(struct file *file, u64 start, u64 last)
 	return false;
 }
 #else
-static bool huge_page_missing(struct file *file, u64 start, u64 last)
+static bool huge_page_missing(struct file *file, u64 start, u64 last, unsigned int max)
 {
 	return false;
 }
 #endif
 
-int compat_fill_file(struct file *file, u64 start, u64 last)
+int compat_fill_file(struct file *file, u64 start, u64 last, unsigned int max)
 {
 	int rc;
 
 	/* What is beyond the end of the file is refused when it is to be pinned. */
-	if (last >= i_size_read(file_inode(file)) || !huge_page_missing(file, start, last))
+	if (last >= i_size_read(file_inode(file)) || !huge_page_missing(file, start, last, max))
 		return 0;
 	rc = vfs_fallocate(file, FALLOC_FL_KEEP_SIZE, start, last - start + 1);
 	switch (rc) {
@@ -175,7 +176,7 @@ long compat_pin_file(struct file *file, u64 start, u64 last, struct folio **foli
 	 * On 6.12 memfd_pin_folios() would take one from the reserve, although nobody reserved it,
 	 * and the count of what is reserved drops below zero.
 	 */
-	if (huge_page_missing(file, start, last))
+	if (huge_page_missing(file, start, last, max))
 		return -EFAULT;
 	rc = memfd_pin_folios(file, start, last, folios, max, &first);
 	*offset = first;

@@ -142,11 +142,13 @@ int compat_check_pinnable_file(struct file *file, bool write);
  * @file: file for which compat_check_pinnable_file() said yes
  * @start: first byte
  * @last: last byte, inclusive
+ * @max: how many of them matter, from the start: more than compat_pin_file() takes at a time need
+ *	not be looked at each time
  *
  * Context: may sleep; takes the lock of the file's inode.
  * Return: 0; -ENOMEM; -EINTR; -EFAULT if pages are missing and the file cannot be written.
  */
-int compat_fill_file(struct file *file, u64 start, u64 last);
+int compat_fill_file(struct file *file, u64 start, u64 last, unsigned int max);
 
 /**
  * compat_pin_file() - pin folios of a file of shmem or hugetlbfs

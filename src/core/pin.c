@@ -321,7 +321,7 @@ static int pin_file_step(struct pin_buffer *buffer, u64 start, u64 nr)
 	u64 first = 0, length = nr << PAGE_SHIFT;
 	long rc;
 
-	rc = compat_fill_file(buffer->file, start, start + length - 1);
+	rc = compat_fill_file(buffer->file, start, start + length - 1, buffer->page_capacity);
 	if (rc)
 		return rc;
 	inode_lock_shared(inode);
