@@ -198,6 +198,7 @@ void compat_unpin_file_pages(struct page *page, unsigned long nr, bool dirty)
 		unpin_user_folio(folio, 1);
 		page += used;
 		nr -= used;
+		cond_resched();
 	}
 }
 #endif

@@ -184,6 +184,31 @@ void domain_free(struct domain *domain)
 	kfree(domain);
 }
 
+/* Between turns others may run. */
+static noinline u64 unmap_in_turns(struct iommu_domain *domain, u64 iova, u64 length,
+				   struct iommu_iotlb_gather *gather)
+{
+	u64 done = 0, turn, size;
+
+	do {
+		turn = PUD_SIZE - ((iova + done) & ~PUD_MASK);
+		/* That may be more, if it is all one large page to the IOMMU. */
+		size = iommu_unmap_fast(domain, iova + done, min(turn, length - done), gather);
+		done += size;
+		cond_resched();
+	} while (size && done < length);
+	return done;
+}
+
+static __always_inline bool unmap_all(struct domain *domain, u64 iova, u64 length,
+				      struct iommu_iotlb_gather *gather)
+{
+	u64 done = length <= PUD_SIZE ? iommu_unmap_fast(domain->domain, iova, length, gather) :
+					unmap_in_turns(domain->domain, iova, length, gather);
+
+	return !WARN_ON(done != length);
+}
+
 void domain_unmap_begin(struct domain_unmap *unmap, struct domain *domain)
 {
 	unmap->domain = domain;
@@ -196,8 +221,7 @@ bool domain_unmap(struct domain_unmap *unmap, u64 iova, u64 length)
 {
 	unmap->start = min(unmap->start, iova);
 	unmap->last = max(unmap->last, iova + length - 1);
-	return !WARN_ON(iommu_unmap_fast(unmap->domain->domain, iova, length, &unmap->gather) !=
-			length);
+	return unmap_all(unmap->domain, iova, length, &unmap->gather);
 }
 
 void domain_unmap_end(struct domain_unmap *unmap)
@@ -310,8 +334,7 @@ bool domain_unmap_later(struct domain *domain, u64 iova, u64 length)
 	bool complete;
 
 	domain->pending.queued = true;
-	complete = !WARN_ON(iommu_unmap_fast(domain->domain, iova, length, &domain->pending) !=
-			    length);
+	complete = unmap_all(domain, iova, length, &domain->pending);
 	domain->pending_start = min(domain->pending_start, iova);
 	domain->pending_last = max(domain->pending_last, iova + length - 1);
 	return complete;

@@ -2,7 +2,7 @@
 /*
  * Pinning and charging, see pin.h.
  *
- * Runs are kept instead of pages: contiguous memory needs no allocation beyond the object,
+ * Runs are kept instead of pages: a GiB of contiguous memory needs no allocation beyond the object,
  * scattered memory costs eight bytes a page. The blocks that hold them form a ring entered at the
  * newest one, which makes both appending and walking from the oldest possible with a single
  * pointer.
@@ -20,7 +20,11 @@
 #include "pin.h"
 
 #define BLOCK_RUNS ((PAGE_SIZE - sizeof(void *) - sizeof(unsigned long)) / sizeof(struct pin_run))
-#define MAX_RUN ((1U << 24) - 1)
+/*
+ * A GiB of 4 KiB pages, as the largest pages of IOMMUs: what is done for a run is done without a
+ * break.
+ */
+#define RUN_ORDER 18
 
 struct pin_block {
 	struct pin_block *next;
@@ -239,10 +243,10 @@ void pin_buffer_destroy(struct pin_buffer *buffer)
 	put_scratch(buffer);
 }
 
-/* Does the stretch go on where the run ends, and is there room to say so? */
+/* Does the stretch go on where the run ends, and not beyond what one may hold? */
 static bool extend_run(struct pin_run *run, unsigned long pfn, unsigned int nr)
 {
-	if (!run->nr || run->pfn + run->nr != pfn || run->nr + nr > MAX_RUN)
+	if (!run->nr || run->pfn + run->nr != pfn || (run->pfn ^ (pfn + nr - 1)) >> RUN_ORDER)
 		return false;
 	run->nr += nr;
 	return true;

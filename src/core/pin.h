@@ -47,7 +47,7 @@ struct pin_quota {
 };
 
 /*
- * Up to 16 million contiguous pages in 8 bytes: memory is what limits the number of scattered ones.
+ * Up to a GiB of contiguous pages in 8 bytes: memory is what limits the number of scattered ones.
  */
 struct pin_run {
 	u64 pfn : 40;

@@ -266,6 +266,78 @@ IOASID_TEST(dma, large, .needs = NEEDS_BIND, .timeout = 180)
 	ck_assert(!edu_writes(&rig.edu, 16 * MiB, memory));
 }
 
+/* The same memory again and again, as one stretch. */
+static char *repeated(uint64_t bytes, uint64_t times)
+{
+	int fd = memfd_create("ioasid-test", MFD_CLOEXEC | MFD_HUGETLB);
+	char *memory =
+		mmap(NULL, bytes * times + 2 * MiB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t i;
+
+	ck_assert(memory != MAP_FAILED);
+	memory += 2 * MiB - va(memory) % (2 * MiB);
+	ck_assert_msg(fd >= 0 && !ftruncate(fd, bytes), "huge pages: %m");
+	for (i = 0; i < times; i++)
+		ck_assert(mmap(memory + i * bytes, bytes, PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED);
+	return memory;
+}
+
+/* What is too long to be done without a break, and has the breaks within huge pages. */
+static const struct {
+	struct test_row row;
+	bool allowed_later;
+	bool deferred;
+} long_ones[] = {
+	{ { "mapped while allowed", "" }, false, false },
+	{ { "allowed afterwards", "" }, true, false },
+	{ { "invalidated later", "" }, false, true },
+};
+
+IOASID_TEST(dma, gigabytes, TEST_ROWS(long_ones), .needs = NEEDS_BIND, .timeout = 180)
+{
+	enum {
+		TIMES = 80,
+		BELOW = 16,
+	};
+	const uint64_t bytes = 16 * MiB, all = TIMES * bytes, to = 8 * GiB - BELOW * PAGE;
+	const uint64_t look[] = {
+		0,
+		(BELOW - 1) * PAGE,
+		BELOW * PAGE,
+		BELOW * PAGE + GiB - PAGE,
+		BELOW * PAGE + GiB,
+		all - PAGE,
+	};
+	char *memory = repeated(bytes, TIMES);
+	struct rig rig;
+	unsigned int i;
+
+	rig_open(&rig, EDU);
+	if (long_ones[row].deferred) {
+		ok_free(rig.ctx, .ioasid = rig.ioasid);
+		ok_disallow(rig.edu.fd, .ioasid = rig.ioasid);
+		rig.ioasid = ok_alloc(rig.ctx, .flags = IOASID_ALLOC_DEFERRED_FLUSH).out_ioasid;
+		ok_allow(rig.edu.fd, .ioasid = rig.ioasid);
+		edu_scratch(&rig.edu, rig.ctx, rig.ioasid);
+	}
+	if (long_ones[row].allowed_later)
+		ok_disallow(rig.edu.fd, .ioasid = rig.ioasid);
+	map(&rig, to, memory, all / PAGE, RW);
+	if (long_ones[row].allowed_later)
+		ok_allow(rig.edu.fd, .ioasid = rig.ioasid);
+	for (i = 0; i < ARRAY_SIZE(look); i++)
+		ck_assert(edu_writes(&rig.edu, to + look[i], memory + look[i]));
+	ck_assert(!edu_stores(&rig.edu, to + all, memory));
+	unmap(&rig, to, all / PAGE);
+	ok_sync(rig.ctx, .ioasid = rig.ioasid);
+	for (i = 0; i < ARRAY_SIZE(look); i++)
+		ck_assert(!edu_stores(&rig.edu, to + look[i], memory + look[i]));
+	/* The scratch page. */
+	ck_assert_int_eq(vm_pinned(getpid()), PAGE);
+	ck_assert_int_eq(pins_settled(1), 1);
+}
+
 /* Mapped before the device was allowed, and after. */
 IOASID_TEST(dma, before_and_after_allow, .needs = NEEDS_BIND)
 {
