@@ -287,11 +287,11 @@ static char *repeated(uint64_t bytes, uint64_t times)
 static const struct {
 	struct test_row row;
 	bool allowed_later;
-	bool deferred;
+	uint32_t alloc_flags;
 } long_ones[] = {
-	{ { "mapped while allowed", "" }, false, false },
-	{ { "allowed afterwards", "" }, true, false },
-	{ { "invalidated later", "" }, false, true },
+	{ { "mapped while allowed", "" }, false, 0 },
+	{ { "allowed afterwards", "" }, true, 0 },
+	{ { "invalidated later", "" }, false, IOASID_ALLOC_DEFERRED_FLUSH },
 };
 
 IOASID_TEST(dma, gigabytes, TEST_ROWS(long_ones), .needs = NEEDS_BIND, .timeout = 180)
@@ -313,14 +313,7 @@ IOASID_TEST(dma, gigabytes, TEST_ROWS(long_ones), .needs = NEEDS_BIND, .timeout 
 	struct rig rig;
 	unsigned int i;
 
-	rig_open(&rig, EDU);
-	if (long_ones[row].deferred) {
-		ok_free(rig.ctx, .ioasid = rig.ioasid);
-		ok_disallow(rig.edu.fd, .ioasid = rig.ioasid);
-		rig.ioasid = ok_alloc(rig.ctx, .flags = IOASID_ALLOC_DEFERRED_FLUSH).out_ioasid;
-		ok_allow(rig.edu.fd, .ioasid = rig.ioasid);
-		edu_scratch(&rig.edu, rig.ctx, rig.ioasid);
-	}
+	rig_open_flags(&rig, EDU, long_ones[row].alloc_flags);
 	if (long_ones[row].allowed_later)
 		ok_disallow(rig.edu.fd, .ioasid = rig.ioasid);
 	map(&rig, to, memory, all / PAGE, RW);
