@@ -20,6 +20,7 @@
 #include "pin.h"
 
 #define BLOCK_RUNS ((PAGE_SIZE - sizeof(void *) - sizeof(unsigned long)) / sizeof(struct pin_run))
+
 /*
  * A GiB of 4 KiB pages, as the largest pages of IOMMUs: what is done for a run is done without a
  * break.
